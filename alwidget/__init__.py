@@ -1,0 +1,73 @@
+"""Label text in a notebook cell while a model, trained in the background, chooses what to ask next.
+
+>>> import alwidget as alw
+>>> alw.errors.AlwidgetError.__name__
+'AlwidgetError'
+
+Everything is imported where it is first used, so that ``import alwidget`` costs milliseconds and brings neither torch
+nor pandas with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from alwidget import errors
+from alwidget._version import __version__
+from alwidget.errors import AlwidgetError
+
+if TYPE_CHECKING:
+    from alwidget import datasets, strategies
+    from alwidget.learners import Learner
+    from alwidget.log import load_annotations
+    from alwidget.pool import Pool
+    from alwidget.session import Session, annotate, open
+    from alwidget.strategies import Ranked, Schedule, Strategy
+
+__all__ = [
+    "AlwidgetError",
+    "Learner",
+    "Pool",
+    "Ranked",
+    "Schedule",
+    "Session",
+    "Strategy",
+    "__version__",
+    "annotate",
+    "datasets",
+    "errors",
+    "load_annotations",
+    "open",
+    "strategies",
+]
+
+_HOMES = {
+    "Learner": "alwidget.learners",
+    "Pool": "alwidget.pool",
+    "Ranked": "alwidget.strategies",
+    "Schedule": "alwidget.strategies",
+    "Session": "alwidget.session",
+    "Strategy": "alwidget.strategies",
+    "annotate": "alwidget.session",
+    "load_annotations": "alwidget.log",
+    "open": "alwidget.session",
+}
+_MODULES = frozenset({"datasets", "strategies"})
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name in _MODULES:
+        return importlib.import_module(f"alwidget.{name}")
+    if name not in _HOMES:
+        message = f"module 'alwidget' has no attribute '{name}'{errors.near_miss(name, __all__)}"
+        raise AttributeError(message)
+    value: object = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those not imported yet."""
+    return sorted(__all__)
