@@ -1,0 +1,24 @@
+"""One round of choosing what to ask, and the thread that repeats it."""
+
+from alwidget.engine.desk import Desk
+from alwidget.engine.engine import Engine, EngineStatus
+from alwidget.engine.openset import OpenSet
+from alwidget.engine.queue import Queue, Queued, Suggested
+from alwidget.engine.round import Plan, RoundResult, run_round
+from alwidget.engine.view import RoundView, TrainingSet, lazy_batch
+
+__all__ = [
+    "Desk",
+    "Engine",
+    "EngineStatus",
+    "OpenSet",
+    "Plan",
+    "Queue",
+    "Queued",
+    "RoundResult",
+    "RoundView",
+    "Suggested",
+    "TrainingSet",
+    "lazy_batch",
+    "run_round",
+]

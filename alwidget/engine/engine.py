@@ -1,0 +1,421 @@
+"""The engine: rounds in a background thread, or one at a time by a caller; the same round either way.
+
+The labels are read anew at the start of every round, so requests coalesce by nature: whatever was asked for while a
+round ran is one round afterwards, with the newest labels. The thread owns the learner; everybody else hands it a job.
+A failed round keeps the last good model and queue, and is tried again when something new is said.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
+
+from alwidget.engine.desk import Desk
+from alwidget.engine.queue import Queued
+from alwidget.engine.round import Plan, RoundResult, run_round
+from alwidget.engine.view import TrainingSet
+from alwidget.engine.warmup import Warmup
+from alwidget.errors import Cancelled, SessionClosedError
+from alwidget.learners.base import Learner, Stop
+from alwidget.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from alwidget.pool import Pool
+
+__all__ = ["Engine", "EngineStatus", "State"]
+
+State = Literal["starting", "cold", "training", "scoring", "ready", "paused", "failed"]
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+QUEUE_SIZE = 50
+LOW_WATER = 20
+CHEAP_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What the engine does now, in words and numbers."""
+
+    state: State
+    round: int
+    model: str
+    strategy: str
+    message: str
+    ahead: int
+    paused: bool
+    batch_size: int
+    error: str | None
+
+
+class Engine:
+    """Chooses what to ask next.
+
+    Parameters
+    ----------
+    pool, learner, strategy
+        The documents, what learns, what chooses.
+    training_set
+        Returns the labelled documents of this moment; called at the start of every round.
+    subsample
+        ``"auto"`` (what the strategy brings, else random 10,000 once the pool is larger), ``"random:N"`` or None.
+    cache
+        Folder for the saved queue, so that a resumed session asks the same documents at once; None keeps none.
+    on_change
+        Called without locks, from any thread, with ``"queue"`` or ``"status"``.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        learner: Learner,
+        strategy: Strategy,
+        training_set: Callable[[], TrainingSet],
+        *,
+        subsample: str | None = "auto",
+        batch_size: int = 50,
+        seed: int = 0,
+        cache: Path | None = None,
+        on_change: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._pool, self._learner, self._strategy = pool, learner, strategy
+        self._training_set, self._subsample, self._batch_size = training_set, subsample, batch_size
+        self._seed, self._on_change = seed, on_change
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._owner = threading.Lock()
+        self.desk = Desk(pool, seed=seed, store=None if cache is None else cache / "queue.json")
+        self._warmup = Warmup(pool, seed)
+        self._number = self._new = 0
+        self._state: State = "starting"
+        self._message, self._error = "", None
+        self._paused = self._requested = self._running = self._closing = self._fitted = self._loaded = False
+        self._jobs: deque[tuple[Callable[[Learner], object], Future[object]]] = deque()
+        self._stop = Stop()
+        self._thread: threading.Thread | None = None
+        self.last: RoundResult | None = None
+
+    # What is asked --------------------------------------------------------------------------------------------------
+
+    def restore(self, number: int) -> None:
+        """Take up the saved queue of an earlier run; `number` is the newest round that the log knows of."""
+        self._number = max(number, self.desk.restore())
+
+    def head(self, limit: int, skip: frozenset[int] = frozenset()) -> list[Queued]:
+        """Return what is asked next."""
+        return self.desk.head(limit, skip, self._number)
+
+    def answered(self, index: int, *, labelled: bool) -> None:
+        """Tell that a document was answered; it is not asked again."""
+        self.desk.close(index)
+        with self._changed:
+            self._new += labelled
+            self._changed.notify_all()
+
+    def reopened(self, index: int) -> None:
+        """Tell that an answer was taken back; the document is asked next."""
+        self.desk.reopen(index, self._number)
+        with self._changed:
+            self._new += 1
+            self._changed.notify_all()
+
+    # What it does ----------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> EngineStatus:
+        """What it does now."""
+        with self._lock:
+            state: State = "paused" if self._paused and not self._running else self._state
+            return EngineStatus(
+                state,
+                self._number,
+                self._learner.description,
+                self._strategy.name,
+                self._message,
+                len(self.desk),
+                self._paused,
+                self._batch_size,
+                self._error,
+            )
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy of the next round."""
+        return self._strategy
+
+    @strategy.setter
+    def strategy(self, strategy: Strategy) -> None:
+        with self._lock:
+            self._strategy = strategy
+        self._again()
+
+    def set_batch_size(self, size: int) -> None:
+        """Ask `size` documents a round from the next round on."""
+        with self._lock:
+            self._batch_size = size
+        self._tell("status")
+
+    def pause(self) -> None:
+        """Start nothing new; what runs is stopped at its next batch. Labelling goes on."""
+        with self._lock:
+            self._paused = True
+            self._stop.set()
+            self._changed.notify_all()
+        self._tell("status")
+
+    def resume(self) -> None:
+        """Go on, with the newest labels."""
+        with self._lock:
+            self._paused = False
+            self._changed.notify_all()
+        self.start()
+        self._tell("status")
+
+    def request(self) -> None:
+        """Ask for a round in the background; several requests are one round."""
+        with self._lock:
+            self._requested = True
+            self._changed.notify_all()
+        self.start()
+
+    def step(self) -> RoundResult:
+        """Run one whole round now, over the whole pool, and return it."""
+        return self.run(lambda _: self._round(within=None, size=self._batch_size))
+
+    def run(self, job: Callable[[Learner], T]) -> T:
+        """Run `job` with the learner, between rounds, and return what it returns."""
+        with self._lock:
+            if self._closing:
+                message = "The session is closed."
+                raise SessionClosedError(message)
+            threaded = self._thread is not None and self._thread is not threading.current_thread()
+            if threaded:
+                future: Future[object] = Future()
+                self._jobs.append((job, future))
+                self._changed.notify_all()
+        if threaded:
+            return future.result()  # type: ignore[return-value]
+        with self._owner:
+            return job(self._ready())
+
+    def start(self) -> None:
+        """Start the background thread; harmless when it runs."""
+        with self._lock:
+            if self._thread is None and not self._closing:
+                self._running = True
+                self._requested = self._requested or (self.desk.closed > 0 and not self._fitted)
+                self._thread = threading.Thread(target=self._loop, name="alwidget-engine", daemon=True)
+                self._thread.start()
+
+    @property
+    def started(self) -> bool:
+        """Whether the background thread runs."""
+        return self._thread is not None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Return True once nothing is left to do, False after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._thread is None or (not self._running and self._idle()), timeout
+            )
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Stop the thread at its next batch; jobs that still wait fail with `SessionClosedError`."""
+        with self._lock:
+            self._closing = True
+            self._stop.set()
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+        while self._jobs:
+            _, future = self._jobs.popleft()
+            future.set_exception(SessionClosedError("The session was closed before this could run."))
+
+    # The thread ------------------------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        with self._owner:
+            self._guarded(self._ready)
+            while not self._closing:
+                with self._changed:
+                    while self._idle():
+                        self._running = False
+                        self._changed.notify_all()
+                        self._changed.wait()
+                    if self._closing:
+                        break
+                    self._running = True
+                    job = self._jobs.popleft() if self._jobs else None
+                if job is not None:
+                    self._do(*job)
+                elif self._due() and self._readable():
+                    self._guarded(lambda: self._round(within=self._warmup.ready(), size=self._live_size()))
+                else:
+                    self._guarded(self._warm)
+        with self._changed:
+            self._thread, self._running = None, False
+            self._changed.notify_all()
+
+    def _idle(self) -> bool:
+        """Whether there is nothing to do. Called with the lock held."""
+        if self._closing or self._jobs:
+            return False
+        return not self._due() and not self._warms()
+
+    def _due(self) -> bool:
+        if self._paused or not len(self.desk.open):
+            return False
+        if self._requested or self._new >= self._patience():
+            return True
+        short = len(self.desk) < min(LOW_WATER, len(self.desk.open))
+        return short and (self._new > 0 or self._number == 0) and self._state != "failed"
+
+    def _warms(self) -> bool:
+        return not self._paused and self._state != "failed" and bool(self._strategy.needs) and self._warmup.due()
+
+    def _patience(self) -> int:
+        """How many new labels are worth a round: few while rounds are cheap, a batch when they are not."""
+        if self._learner.retrain_seconds > CHEAP_SECONDS:
+            return self._batch_size
+        return int(np.clip(self.desk.closed // 10, 5, max(self._batch_size, 5)))
+
+    def _live_size(self) -> int:
+        return max(self._batch_size, QUEUE_SIZE)
+
+    def _ready(self) -> Learner:
+        """Return the learner, loaded. What it takes to load is said once; a failure is tried again at the next use."""
+        if not self._loaded:
+            self._say("starting", "loading the model")
+            try:
+                self._learner.prepare(stop=self._stop, progress=self._progress)
+            except Exception as error:
+                self._fail(error)
+                raise
+            self._loaded = True
+            self._say("cold", "")
+        return self._learner
+
+    def _readable(self) -> bool:
+        """Whether enough documents are read for a round that looks at them."""
+        return not self._strategy.needs or self._warmup.enough(self._live_size())
+
+    def _warm(self) -> None:
+        """Read some more documents, so that the next round can choose among more."""
+        learner = self._ready()
+        with self._lock:
+            self._stop = stop = Stop()
+            if self._closing or self._paused:
+                stop.set()
+        try:
+            done, target = self._warmup.advance(learner, stop)
+        except Cancelled:
+            return
+        except Exception as error:
+            self._fail(error)
+            raise
+        if not self._fitted:
+            self._say("cold", f"reading documents, {done:,} of {target:,}" if done < target else "")
+        else:
+            self._message = f"reading documents, {done:,} of {target:,}" if done < target else ""
+        if self._warmup.milestone() and not self._fitted:
+            with self._lock:
+                self._requested = True
+
+    def _round(self, *, within: np.ndarray | None, size: int) -> RoundResult:
+        learner = self._ready()
+        with self._lock:
+            self._requested, taken = False, self._new
+            self._new = 0
+            self._stop = stop = Stop()
+            if self._closing:
+                stop.set()
+            strategy, number = self._strategy, self._number + 1
+        training = self._training_set()
+        plan = Plan(number, strategy, self._subsample, size, self._seed, training, within)
+        try:
+            result = run_round(
+                self._pool,
+                learner,
+                self.desk.open,
+                plan,
+                stop=stop,
+                progress=self._progress,
+                phase=lambda phase: self._phase(phase, len(training)),
+            )
+        except Cancelled:
+            with self._lock:
+                self._new += taken
+                self._requested = True
+            self._say("ready" if self._fitted else "cold", "")
+            raise
+        except Exception as error:
+            self._fail(error)
+            raise
+        with self._lock:
+            self._number, self._error, self.last = plan.number, None, result
+            self._fitted = self._fitted or result.fitted
+        self.desk.replace(result.entries, number)
+        self._say("ready" if self._fitted else "cold", "; ".join(result.notes))
+        self._tell("queue")
+        return result
+
+    def _do(self, job: Callable[[Learner], T], future: Future[T]) -> None:
+        try:
+            future.set_result(job(self._ready()))
+        except BaseException as error:  # noqa: BLE001  it is raised again where the job was handed in
+            future.set_exception(error)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        """Run `work` in the background, where a failure is the engine's state and never ends the thread."""
+        try:
+            work()
+        except Cancelled:
+            pass
+        except Exception:
+            logger.warning("the engine's round failed; labelling goes on", exc_info=True)
+
+    def _fail(self, error: Exception) -> None:
+        """Keep the last good model and queue, say why, and wait for something new before trying again."""
+        with self._lock:
+            self._error = f"{type(error).__name__}: {error}"
+            self._requested, self._new = False, 0
+        self._say("failed", "the last round failed; labelling goes on with what was chosen before")
+
+    def _again(self) -> None:
+        """Stop what runs and start over with what holds now."""
+        with self._lock:
+            self._stop.set()
+            if self._thread is not None:
+                self._requested = True
+            self._changed.notify_all()
+        self._tell("status")
+
+    def _phase(self, phase: str, labels: int) -> None:
+        if phase == "training":
+            self._say("training", f"training on {labels:,} labels")
+        else:
+            self._say("scoring", "choosing what to ask next")
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self._message = f"{what}, {done:,} of {total:,}"
+
+    def _say(self, state: State, message: str) -> None:
+        with self._lock:
+            self._state, self._message = state, message
+            self._changed.notify_all()
+        self._tell("status")
+
+    def _tell(self, what: str) -> None:
+        try:
+            self._on_change(what)
+        except Exception:
+            logger.warning("a listener of the engine failed", exc_info=True)

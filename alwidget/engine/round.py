@@ -1,0 +1,234 @@
+"""One round, the same for the background thread, the headless step and the benchmark.
+
+fit → candidates → view → strategy → queue entries. Nothing here knows of threads, people or disks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alwidget.engine.openset import OpenSet
+from alwidget.engine.queue import Queued, Suggested
+from alwidget.engine.reasons import reason
+from alwidget.engine.view import RoundView, TrainingSet, lazy_batch
+from alwidget.errors import StrategyError
+from alwidget.learners.base import Labelled, Learner, Progress, Report, Stop
+from alwidget.log.events import Why
+from alwidget.strategies import get
+from alwidget.strategies.base import Ranked, Strategy
+
+if TYPE_CHECKING:
+    from alwidget.pool import Pool
+
+__all__ = ["Plan", "RoundResult", "draw_at_random", "fit", "run_round"]
+
+AUTO_SUBSAMPLE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round needs to know, fixed when it begins."""
+
+    number: int
+    strategy: Strategy
+    subsample: str | None
+    size: int
+    seed: int
+    training: TrainingSet
+    within: np.ndarray | None = None
+    """Choose among these pool indices only: those whose vectors are there already. None: the whole pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundResult:
+    """What a round came to: the queue, what was fitted, and where the time went in seconds."""
+
+    number: int
+    entries: list[Queued]
+    strategy: str
+    candidates: int
+    report: Report | None
+    fitted: bool
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def fit(pool: Pool, learner: Learner, plan: Plan, stop: Stop, progress: Progress | None) -> Report | None:
+    """Train on all labels; None while there are none, or only one label was ever used."""
+    training = plan.training
+    if training.seen < 2:  # noqa: PLR2004  one label teaches nothing about the others
+        return None
+    documents = lazy_batch(pool, training.indices)
+    labelled = Labelled(documents, training.y, training.classes)
+    return learner.fit(labelled, seed=plan.seed, stop=stop, progress=progress)
+
+
+def run_round(
+    pool: Pool,
+    learner: Learner,
+    available: OpenSet,
+    plan: Plan,
+    *,
+    stop: Stop,
+    progress: Progress | None = None,
+    phase: Callable[[str], None] = lambda _: None,
+) -> RoundResult:
+    """Run one round and return what to ask next, best first.
+
+    Raises
+    ------
+    alwidget.errors.Cancelled
+        `stop` was set; the learner keeps the state of its last finished fit.
+    alwidget.errors.StrategyError
+        The strategy failed or broke its contract.
+    """
+    rng = np.random.default_rng([plan.seed, plan.number])
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+    phase("training")
+    report = fit(pool, learner, plan, stop, progress)
+    seconds["training"] = time.perf_counter() - started
+    phase("scoring")
+    fitted = report is not None
+    strategy, notes = _acting(plan, fitted=fitted, pool=pool, learner=learner)
+    candidates, inclusion = _candidates(available, plan, strategy, rng)
+    view = RoundView(
+        pool,
+        candidates,
+        plan.training,
+        learner,
+        fitted=fitted,
+        number=plan.number,
+        dynamics=report.dynamics if report else None,
+        stop=stop,
+        progress=progress,
+    )
+    started = time.perf_counter()
+    ranked = _checked(strategy, view, min(plan.size, view.size), rng)
+    seconds["inference"] = view.seconds
+    seconds["selection"] = time.perf_counter() - started - view.seconds
+    entries = _entries(view, ranked, strategy, plan, inclusion, learner)
+    if fitted:
+        entries = with_suggestions(pool, learner, entries, plan.training.classes, stop)
+    stop.check()
+    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, tuple(notes), seconds)
+
+
+def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, number: int) -> list[Queued]:
+    """Return open documents drawn at random, in random order: what is asked before any model exists."""
+    open_now = len(available)
+    drawn = rng.permutation(available.draw(size, rng))
+    share = len(drawn) / open_now if open_now else None
+    return [
+        Queued(int(i), Why("random", number, rank, len(drawn), None, share, None, "drawn at random"))
+        for rank, i in enumerate(drawn, start=1)
+    ]
+
+
+def with_suggestions(
+    pool: Pool, learner: Learner, entries: list[Queued], labels: tuple[str, ...], stop: Stop
+) -> list[Queued]:
+    """Return the entries with what the model would answer."""
+    if not entries:
+        return entries
+    documents = lazy_batch(pool, np.array([entry.index for entry in entries], dtype=np.int64))
+    probs = learner.predict_proba(documents, stop=stop)
+    best = probs.argmax(axis=1)
+    return [
+        entry.with_suggestion(Suggested(labels[b], float(p[b]), tuple(round(float(x), 4) for x in p)))
+        for entry, p, b in zip(entries, probs, best, strict=True)
+    ]
+
+
+def _acting(plan: Plan, *, fitted: bool, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
+    """Return the strategy of this round, or random in its place when it lacks what it needs, and say so."""
+    probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number)
+    strategy = plan.strategy.at(probe)
+    cold = getattr(strategy, "works_cold", False)
+    if strategy.needs_labelled and not len(plan.training):
+        return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
+    if strategy.needs_model and not fitted and not cold:
+        return get("random"), [f"{strategy.name} needs a trained model; this round drew at random"]
+    return strategy, []
+
+
+def _candidates(
+    available: OpenSet, plan: Plan, strategy: Strategy, rng: np.random.Generator
+) -> tuple[np.ndarray, float]:
+    """Return the pool indices to choose from and the probability with which each of them got there."""
+    open_now = len(available)
+    limit = _limit(plan.subsample, strategy, open_now)
+    within = plan.within
+    if within is None or not strategy.needs:
+        drawn = available.draw(limit if limit is not None else open_now, rng)
+    else:
+        drawn = available.draw(limit if limit is not None else len(within), rng, within=within)
+    return drawn, (len(drawn) / open_now if open_now else 0.0)
+
+
+def _limit(subsample: str | None, strategy: Strategy, open_now: int) -> int | None:
+    asked = subsample
+    if asked == "auto":
+        asked = strategy.subsample
+        if asked is None and strategy.needs and open_now > AUTO_SUBSAMPLE:
+            asked = f"random:{AUTO_SUBSAMPLE}"
+    if asked is None or asked == "none":
+        return None
+    kind, _, size = asked.partition(":")
+    if kind != "random" or (size and not size.isdigit()):
+        message = f'subsample="{asked}" is not known; write "random:10000", "auto" or None.'
+        raise StrategyError(message)
+    return int(size) if size else AUTO_SUBSAMPLE
+
+
+def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Generator) -> Ranked:
+    """Ask the strategy and hold its answer against the contract: unique positions, in range, as many as asked."""
+    if size == 0:
+        return Ranked(np.empty(0, dtype=np.int64), np.empty(0))
+    ranked = strategy.select(view, size, rng)
+    if not isinstance(ranked, Ranked):
+        ranked = Ranked(np.asarray(ranked), np.full(len(ranked), np.nan))
+    indices = np.asarray(ranked.indices)
+    scores = np.asarray(ranked.scores, dtype=np.float64)
+    wrong = None
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        wrong = f"positions of type {indices.dtype}, shape {indices.shape}, where int64 (k,) is due"
+    elif len(indices) != size:
+        wrong = f"{len(indices)} positions where {size} were asked"
+    elif len(np.unique(indices)) != len(indices):
+        wrong = "the same document twice"
+    elif indices.min() < 0 or indices.max() >= view.size:
+        wrong = f"position {int(indices.max())} of {view.size} candidates"
+    elif scores.shape != indices.shape:
+        wrong = f"{scores.shape} scores for {indices.shape} positions"
+    if wrong:
+        message = f'The strategy "{strategy.name}" answered {wrong}.'
+        raise StrategyError(message)
+    return Ranked(indices.astype(np.int64), scores)
+
+
+def _entries(
+    view: RoundView, ranked: Ranked, strategy: Strategy, plan: Plan, inclusion: float, learner: Learner
+) -> list[Queued]:
+    drawn = strategy.name == "random"
+    share = inclusion * len(ranked.indices) / max(view.size, 1) if drawn else inclusion
+    labels, of, out = plan.training.classes, len(ranked.indices), []
+    for rank, (at, score) in enumerate(zip(ranked.indices, ranked.scores, strict=True), start=1):
+        line = reason(view.known_probs(int(at)), labels, drawn=drawn, fitted=view.fitted)
+        why = Why(
+            strategy.name,
+            view.round,
+            rank,
+            of,
+            None if np.isnan(score) else round(float(score), 6),
+            share,
+            learner.description if view.fitted else None,
+            line,
+        )
+        out.append(Queued(int(view.candidates[at]), why))
+    return out

@@ -1,0 +1,84 @@
+"""Reading documents ahead: vectors of a growing, uniformly drawn part of the pool, so that no round has to wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alwidget.engine.view import lazy_batch
+from alwidget.learners.base import Learner, Stop
+
+if TYPE_CHECKING:
+    from alwidget.pool import Pool
+
+__all__ = ["Warmup"]
+
+TARGET = 20_000
+"""Twice the paper's subset, so that every round draws another one; reading on would only warm the machine."""
+CHUNK = 64
+MILESTONES = (256, 2048)
+
+
+class Warmup:
+    """Embeds the pool in random order, some documents at a time, for learners that keep vectors.
+
+    The documents read so far are a prefix of a random permutation, hence a uniform sample of the pool: a strategy
+    that chooses among them chooses among a random subset, as TYROGUE asks for, only sooner.
+    """
+
+    def __init__(self, pool: Pool, seed: int) -> None:
+        self._pool, self._seed = pool, seed
+        self._target = min(len(pool), TARGET)
+        self._order: np.ndarray | None = None
+        self._done = 0
+        self._keeps: bool | None = None
+        self._passed = 0
+
+    def due(self) -> bool:
+        """Whether there is more to read."""
+        return self._keeps is not False and self._done < self._target
+
+    def enough(self, size: int) -> bool:
+        """Whether a round that asks `size` documents has something to choose among."""
+        return self._keeps is False or self._done >= min(self._target, 3 * size)
+
+    def ready(self) -> np.ndarray | None:
+        """Return the documents read so far; None when the learner keeps no vectors, and any document is as good."""
+        if self._keeps is False:
+            return None
+        if self._order is None:
+            return np.empty(0, dtype=np.int64)
+        return self._order[: self._done]
+
+    def advance(self, learner: Learner, stop: Stop) -> tuple[int, int]:
+        """Read the next documents and return how many are read, of how many."""
+        if self._order is None:
+            rng = np.random.default_rng([self._seed, 1])
+            whole = rng.permutation(len(self._pool)) if len(self._pool) < 4 * self._target else None
+            self._order = whole if whole is not None else _distinct(len(self._pool), self._target, rng)
+            self._order = self._order[: self._target].astype(np.int64)
+        part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK])
+        learner.embed(part, stop=stop)
+        if self._keeps is None:
+            self._keeps = bool(learner.embedded(part).all())
+        self._done += len(part)
+        return self._done, self._target
+
+    def milestone(self) -> bool:
+        """Whether enough came together since the last time for a better first choice."""
+        marks = [m for m in (*MILESTONES, self._target) if m <= self._done]
+        if len(marks) > self._passed:
+            self._passed = len(marks)
+            return True
+        return False
+
+
+def _distinct(high: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `size` distinct integers below `high` in random order, without a permutation of the whole range."""
+    found = np.empty(0, dtype=np.int64)
+    while len(found) < size:
+        both = np.concatenate([found, rng.integers(0, high, size=2 * (size - len(found)))])
+        _, first = np.unique(both, return_index=True)
+        found = both[np.sort(first)]
+    return found[:size]
