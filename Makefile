@@ -39,7 +39,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m alwidget.widget.codegen --check
-	cd js && npm test
+	cd js && npm run check && npm test
 
 bench: setup $(STAMPS)/bench
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,23 @@
+"""The cells of the notebooks that the browser tests open."""
+
+from __future__ import annotations
+
+LABELS = ["Sports", "Business", "Science"]
+SESSION = "news.alw"
+BUSY_SECONDS = 8
+
+LABELLING = f"""
+import alwidget as alw
+
+words = [["match", "goal", "coach"], ["market", "shares", "profit"], ["cell", "orbit", "theory"]]
+documents = [
+    {{"id": f"doc-{{i}}", "text": f"Number {{i}}: the {{words[i % 3][i // 3 % 3]}} of the {{words[i % 3][i % 2]}}"}}
+    for i in range(40)
+]
+session = alw.annotate(
+    documents, labels={LABELS}, path="{SESSION}", model="tf-idf", strategy="breaking-ties", batch_size=5, seed=1
+)
+"""
+SHOW = "session"
+SLEEP = f"import time\ntime.sleep({BUSY_SECONDS})"
+"""Keeps the kernel busy as a training cell would, from the front end's point of view."""
