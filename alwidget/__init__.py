@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from alwidget import datasets, strategies
     from alwidget.learners import Learner
     from alwidget.log import load_annotations
+    from alwidget.opening import annotate, open
     from alwidget.pool import Pool
-    from alwidget.session import Session, annotate, open
+    from alwidget.session import Session
     from alwidget.strategies import Ranked, Schedule, Strategy
 
 __all__ = [
@@ -49,9 +50,9 @@ _HOMES = {
     "Schedule": "alwidget.strategies",
     "Session": "alwidget.session",
     "Strategy": "alwidget.strategies",
-    "annotate": "alwidget.session",
+    "annotate": "alwidget.opening",
     "load_annotations": "alwidget.log",
-    "open": "alwidget.session",
+    "open": "alwidget.opening",
 }
 _MODULES = frozenset({"datasets", "strategies"})
 

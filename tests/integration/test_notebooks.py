@@ -1,0 +1,52 @@
+"""Every notebook runs from top to bottom in an empty folder, as a newcomer runs it, and leaves what it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
+    """Run all cells of a notebook in `folder`; a cell that raises raises here."""
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [(cell.outputs, cell.execution_count) for cell in code] == [([], None)] * len(code)
+
+
+def check_quickstart(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
+    """The widget is shown twice, with a table for viewers that run no widgets, and what was labelled is exported."""
+    shown = [output["data"] for output in outputs if WIDGET in output.get("data", {})]
+    assert len(shown) == 2
+    assert all("<table" in data["text/html"] for data in shown)
+    records = [json.loads(line) for line in (folder / "docstrings.jsonl").read_text(encoding="utf-8").splitlines()]
+    kept = json.loads((folder / "docstrings.alw" / "annotations.json").read_text(encoding="utf-8"))["annotations"]
+    assert len(records) == 6
+    assert [(r["id"], r["label"]) for r in records] == [(r["id"], r["label"]) for r in kept]
+
+
+CHECKS = {"01_quickstart": check_quickstart}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
+    notebook = execute(path, tmp_path)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    warnings = [output["text"] for output in outputs if output.get("name") == "stderr"]
+    assert warnings == [], "a newcomer sees no warnings"
+    CHECKS[path.stem](tmp_path, outputs)
