@@ -45,7 +45,9 @@ def build(progress: Callable[[str], None] | None = None) -> list[dict[str, str]]
 
 def _usable(found: Docstring, body: str) -> bool:
     shortest = SHORTEST_METHOD if "." in found.name else SHORTEST_FUNCTION
-    retired = ".. deprecated::" in found.doc[:600] or "alias of" in body or body.lower().startswith(("deprecated", "alias"))
+    retired = (
+        ".. deprecated::" in found.doc[:600] or "alias of" in body or body.lower().startswith(("deprecated", "alias"))
+    )
     return len(body) >= shortest and not retired
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 from alwidget.datasets.store import Records, cached
 from alwidget.datasets.subjects import SUBJECTS
@@ -83,15 +84,20 @@ def docstrings(
     ['id', 'text', 'label']
     """
     _check_task(task)
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        message = f"n must be a whole number of at least 1, or None for the whole corpus; got {n!r}."
-        raise ArgumentError(message)
+    _check_rows(n)
     import pandas as pd
 
     records = cached(f"docstrings-{task}", _BUILDERS[task], cache_dir=cache_dir)
     order = list(range(len(records)))
-    random.Random(seed).shuffle(order)  # noqa: S311  a sample, not a secret
+    random.Random(seed).shuffle(order)
     return pd.DataFrame([records[i] for i in order[:n]])
+
+
+def _check_rows(n: Any) -> None:
+    whole = isinstance(n, Integral) and not isinstance(n, bool)
+    if n is not None and not (whole and n >= 1):
+        message = f"n must be a whole number of at least 1, or None for the whole corpus; got {n!r}."
+        raise ArgumentError(message)
 
 
 def _check_task(task: str) -> None:

@@ -10,6 +10,8 @@ __all__ = ["plain", "prose", "shorten"]
 
 _SIGNATURE = re.compile(r"\A(?:[\w.]+\((?:[^()]|\([^()]*\))*\)(?:\s*->.*)?\s*(?:\n\s*\n|\Z))+")
 _UNDERLINE = re.compile(r"^\s*([-=~^])\1{2,}\s*$")
+_LEAD_IN = re.compile(r"(?::|\b(?:as|by|is|are|where))\s*\Z")
+_TABLE = re.compile(r"^\s*(?:[=-]{3,}\s+[=-]{3,}|\+[=-]{3,}\+)", re.MULTILINE)
 _ROLE_WITH_TARGET = re.compile(r"(?::[\w:+-]+:)?`([^`<]+?)\s*<[^`>]*>`_{0,2}")
 _ROLE = re.compile(r":[\w:+-]+:`[~!]?([^`]*)`")
 _QUOTED = re.compile(r"``([^`]*)``|`~?([^`]*)`_{0,2}")
@@ -26,13 +28,15 @@ _BOILERPLATE = tuple(
         r"See (?:the )?.{0,20}?User Guide.{0,60}?\.",
         r"For (?:an example|a comparison|more details|further (?:details|information)).{0,160}?\.(?=\s|\Z)",
         r"As an instance of the \S+ class, .{0,200}?this particular distribution\.",
+        r"[^.\n]*\bsphx_glr\w*(?:\.py)?[^.\n]*\.",
+        r"For (?:general information|guidance on) .{0,200}? Guide\.",
         r"Please (?:see|refer to|check) .{0,160}?\.(?=\s|\Z)",
     )
 )
 
 
 def prose(doc: str, *, modules: Iterable[str], limit: int = 600) -> str:
-    """Return the summary and the description of a docstring as plain text.
+    r"""Return the summary and the description of a docstring as plain text.
 
     Left out are the call signature that compiled functions begin with, everything from the first section on
     (parameters, see also, examples), directives, code, references, and sentences that stand everywhere. Module paths
@@ -49,7 +53,7 @@ def prose(doc: str, *, modules: Iterable[str], limit: int = 600) -> str:
 
     Examples
     --------
-    >>> prose("Fit :func:`scipy.stats.norm`.\\n\\nParameters\\n----------\\nx : int", modules=["stats"])
+    >>> prose("Fit :func:`scipy.stats.norm`.\n\nParameters\n----------\nx : int", modules=["stats"])
     'Fit norm.'
     """
     body = _SIGNATURE.sub("", inspect.cleandoc(doc), count=1)
@@ -64,13 +68,15 @@ def prose(doc: str, *, modules: Iterable[str], limit: int = 600) -> str:
 def _paragraphs(body: str) -> list[str]:
     """Split what stands before the first section into paragraphs, without directives and without code."""
     lines = body.splitlines()
-    end = next((i - 1 for i in range(1, len(lines)) if _UNDERLINE.match(lines[i]) and lines[i - 1].strip()), len(lines))
+    end = next(
+        (i - 1 for i in range(1, len(lines)) if _UNDERLINE.match(lines[i]) and lines[i - 1].strip()), len(lines)
+    )
     kept: list[str] = []
     skipping = False  # inside a directive, or inside the indented block that ``::`` opens
     for block in re.split(r"\n\s*\n", "\n".join(lines[:end]).strip("\n")):
         if skipping and (block.startswith((" ", "\t")) or block[:1].islower()):
             continue  # belongs to what was left out, as "where n is the order" belongs to its formula
-        directive = block.lstrip().startswith((".. ", ">>>"))
+        directive = block.lstrip().startswith((".. ", ">>>")) or _TABLE.search(block) is not None
         skipping = directive or block.rstrip().endswith("::")
         if directive:
             if kept:
@@ -83,7 +89,7 @@ def _paragraphs(body: str) -> list[str]:
 
 def _without_lead_in(paragraph: str) -> str:
     """Drop the last sentence if it announces what was left out ("It is defined as:")."""
-    if not paragraph.rstrip().endswith(":"):
+    if not _LEAD_IN.search(paragraph):
         return paragraph
     end = max(paragraph.rfind(". "), paragraph.rfind(".\n"))
     return paragraph[: end + 1]

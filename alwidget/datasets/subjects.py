@@ -1,8 +1,8 @@
 """Which subject a documented object belongs to: the list of public places that the corpora are read from.
 
 It is a list of what is allowed, not of what is forbidden: only the modules named here are imported, so nothing that
-prints, warns, needs a display or opens a connection is ever touched. Where two libraries have a subpackage for the same
-subject (``scipy.linalg`` and ``numpy.linalg``), both carry the same label, so that the label is about the subject.
+prints, warns, needs a display or opens a connection is ever touched. Where two libraries have a subpackage for the
+same subject (``scipy.linalg`` and ``numpy.linalg``), both carry the same label, so that it is about the subject.
 """
 
 from __future__ import annotations
