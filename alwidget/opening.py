@@ -1,0 +1,312 @@
+"""Making a session: read the arguments, refuse all that is wrong with them at once, put the parts together."""
+
+from __future__ import annotations
+
+import atexit
+import getpass
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alwidget import learners, strategies, tasks
+from alwidget.engine import Engine
+from alwidget.errors import AlwidgetError, ArgumentError, SessionError
+from alwidget.intake import Intake
+from alwidget.log import Log
+from alwidget.log.events import StoredDocument
+from alwidget.pool import Pool
+from alwidget.session import Session
+
+if TYPE_CHECKING:
+    from alwidget.learners import Learner
+    from alwidget.strategies import Strategy
+
+__all__ = ["annotate", "open"]
+
+IMPORT_CHUNK = 5000
+AUTO_STRATEGY = {"classification": "tyrogue"}
+
+_live: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
+_live_lock = threading.Lock()
+
+
+def annotate(
+    data: Any,
+    labels: Sequence[str] | Mapping[str, str] | None = None,
+    task: str = "classification",
+    *,
+    text: str | None = None,
+    text_pair: str | None = None,
+    id: str | None = None,  # noqa: A002  the name of the column
+    source: str | None = None,
+    label: str | None = None,
+    path: str | Path | None = None,
+    model: str | Learner = "auto",
+    strategy: str | Strategy | type[Strategy] = "auto",
+    subsample: str | None = "auto",
+    batch_size: int = 50,
+    annotator: str | None = None,
+    guidelines: str | None = None,
+    seed: int = 0,
+    strict: bool = False,
+) -> Session:
+    """Open a session on `data`: a new one, or the one that is at `path` already.
+
+    Parameters
+    ----------
+    data
+        List of texts, list of dicts, DataFrame, `datasets.Dataset`, a `Pool`, or a path (csv, tsv, json, jsonl,
+        parquet, arrow, a folder of .txt).
+    labels
+        Names, or names with definitions. ``[]``: labels are coined while labelling. Left out: the labels that the
+        data carries already, else as ``[]``.
+    task
+        ``"classification"``.
+    text, text_pair, id, source, label
+        Columns; found by their usual names when left out. `label` holds answers to start from.
+    path
+        Session directory; by default ``./<name of the data>.alw``.
+    model
+        ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"finetune:NAME"``, a hub name, a path, or a `Learner`.
+    strategy
+        ``"auto"`` (TYROGUE), a name from `alwidget.strategies.available`, a class, an instance, ``"path.py:Class"``.
+    subsample
+        ``"auto"``: what the strategy brings, else random 10,000 once the pool is larger; ``"random:N"``; None.
+    batch_size
+        Documents a round chooses.
+    annotator
+        Your name in the log; by default the one you are logged in with.
+    guidelines
+        Markdown, shown beside the card.
+    seed
+        Same seed, same data, same answers: same questions.
+    strict
+        Refuse data with broken rows in place of setting them aside.
+
+    Raises
+    ------
+    alwidget.errors.ArgumentError
+        Arguments that cannot be used, all of them in one message.
+    alwidget.errors.DataError
+        The data cannot be read as documents.
+
+    Examples
+    --------
+    >>> import alwidget as alw, tempfile
+    >>> texts = ["a fine film", "a dull film"]
+    >>> session = alw.annotate(texts, labels=["good", "bad"], path=tempfile.mkdtemp() + "/films.alw", model="tf-idf")
+    >>> item = session.next()[0]
+    >>> session.record(item.id, "good").value
+    'good'
+    >>> session.close()
+    """
+    given, chosen = _arguments(labels, task, strategy, subsample, batch_size, seed, annotator)
+    pool = data if isinstance(data, Pool) else Pool.load(
+        data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict
+    )
+    coined = not given and labels is not None
+    if not given and pool.has_labels:
+        given = tasks.read_labels(sorted(_labels_of(pool)))
+    where = Path(path) if path is not None else Path(f"{pool.name}.alw")
+    _retire(where)
+    settings = {
+        "model": model if isinstance(model, str) else model.name,
+        "strategy": strategy if isinstance(strategy, str) else chosen.name,
+        "subsample": subsample,
+        "batch_size": batch_size,
+        "guidelines": guidelines,
+        "seed": seed,
+        "pool": {"fingerprint": pool.fingerprint, "documents": len(pool), "name": pool.name},
+    }
+    log = Log.open(
+        where,
+        task=tasks.get(task, [item.name for item in given]),
+        labels=given,
+        open_labels=coined or not given,
+        settings={name: value for name, value in settings.items() if value is not None},
+        annotator=annotator or _who(),
+    )
+    try:
+        return _assemble(pool, log, model, chosen, subsample, batch_size, seed)
+    except BaseException:
+        log.close()
+        raise
+
+
+def open(path: str | Path, data: Any = None, **options: Any) -> Session:  # noqa: A001  the public name
+    """Resume the session at `path`.
+
+    Parameters
+    ----------
+    data
+        The documents. Left out, the session is read-only and shows what was labelled.
+    options
+        As for `annotate`; what is left out is as the session was left.
+
+    Raises
+    ------
+    alwidget.errors.SessionError
+        There is no session at `path`.
+    """
+    where = Path(path)
+    if not (where / "session.json").exists() and not (where / "log").is_dir():
+        message = f"{where} is not a session directory. alw.annotate(data, labels=…, path=…) makes one."
+        raise SessionError(message)
+    _retire(where)
+    stored = Log.describe(where)
+    if data is not None:
+        kept = {
+            name: stored["settings"][name]
+            for name in ("model", "strategy", "subsample", "batch_size", "guidelines", "seed")
+            if name in stored["settings"]
+        }
+        names = {item["name"]: item.get("definition", "") for item in stored["labels"]}
+        defaults: dict[str, Any] = {"labels": names, "task": stored["task"], **kept}
+        return annotate(data, **{**defaults, **options, "path": where})
+    if options:
+        message = f"Without data a session is read-only; {', '.join(options)} would have no effect."
+        raise ArgumentError(message)
+    task = tasks.get(stored["task"])
+    log = Log.open(where, task=task, settings={}, annotator=_who(), read_only=True, create=False)
+    answers = sorted(log.state.answers.values(), key=lambda answer: answer.time)
+    rows = [
+        {"id": a.id, "text": a.document.text, "text_pair": a.document.text_pair, "source": a.document.source}
+        for a in answers
+        if a.document is not None
+    ]
+    pool = Pool.load(rows, id="id", text="text") if rows else Pool.load(["(nothing is labelled in this session)"])
+    return _assemble(pool, log, "tf-idf", strategies.get("random"), None, 50, 0, name=where.stem)
+
+
+def _arguments(
+    labels: Any, task: str, strategy: Any, subsample: Any, batch_size: Any, seed: Any, annotator: Any
+) -> tuple[tuple[tasks.Label, ...], Strategy]:
+    """Return labels and strategy, or raise one error with everything that is wrong."""
+    problems: list[str] = []
+    given: tuple[tasks.Label, ...] = ()
+    chosen: Strategy | None = None
+    try:
+        given = tasks.read_labels(labels)
+    except AlwidgetError as error:
+        problems.append(str(error))
+    try:
+        tasks.get(task)
+        named = AUTO_STRATEGY.get(task, "random") if strategy == "auto" else strategy
+        chosen = strategies.get(named)
+    except AlwidgetError as error:
+        problems.append(str(error))
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        problems.append(f"batch_size={batch_size!r}: it must be a whole number, 1 or more.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        problems.append(f"seed={seed!r}: it must be a whole number, 0 or more.")
+    if annotator is not None and (not isinstance(annotator, str) or not annotator.strip()):
+        problems.append(f"annotator={annotator!r}: it must be a name.")
+    try:
+        strategies.read_subsample(subsample)
+    except AlwidgetError as error:
+        problems.append(str(error))
+    if problems or chosen is None:
+        raise ArgumentError("\n".join(problems))
+    return given, chosen
+
+
+def _assemble(
+    pool: Pool,
+    log: Log,
+    model: str | Learner,
+    strategy: Strategy,
+    subsample: str | None,
+    batch_size: int,
+    seed: int,
+    *,
+    name: str | None = None,
+) -> Session:
+    task = tasks.get(log.task.name, [item.name for item in log.state.labels], open_labels=log.open_labels)
+    intake = Intake(pool, log, task)
+    choice = learners.make(model, task=task.name)
+    engine = Engine(
+        pool,
+        choice.learner,
+        strategy,
+        intake.training_set,
+        subsample=subsample,
+        batch_size=batch_size,
+        seed=seed,
+        cache=None if log.read_only else Path(log.path) / "cache",
+    )
+    log.arrange(_order(pool))
+    _import_given(pool, log)
+    intake.load(engine)
+    engine.restore(intake.newest_round)
+    session = Session(pool, log, task, engine, intake, name=name or pool.name)
+    log.subscribe(lambda ids: intake.update(ids, engine))
+    _notices(session, intake)
+    with _live_lock:
+        _live[Path(log.path).resolve()] = session
+    return session
+
+
+def _notices(session: Session, intake: Intake) -> None:
+    """Collect what a person should read once: broken rows, torn lines, answers whose documents are gone."""
+    if session.pool.problems:
+        n = len(session.pool.problems)
+        session.notices.append(f"{n:,} rows of the data were set aside; the first: {session.pool.problems[0]}")
+    session.notices.extend(session.log.reports)
+    if intake.detached:
+        session.notices.append(
+            f"{len(intake.detached):,} answers are to documents that this data no longer holds; they are kept."
+        )
+
+
+def _import_given(pool: Pool, log: Log) -> None:
+    """Take over the labels that the data came with, once."""
+    if log.read_only or not pool.has_labels or log.state.answers:
+        return
+    names = {item.name for item in log.state.labels}
+    pending: list[dict[str, Any]] = []
+    for document in pool:
+        value = pool.given_label(document.index)
+        if value is None or value not in names:
+            continue
+        stored = StoredDocument(document.text, document.text_pair, document.source)
+        what = {"id": document.id, "value": value, "key": document.key.hex(), "origin": "imported", "document": stored}
+        pending.append({"kind": "annotate", **what})
+        if len(pending) == IMPORT_CHUNK:
+            log.append_many(pending)
+            pending = []
+    if pending:
+        log.append_many(pending)
+
+
+def _labels_of(pool: Pool) -> set[str]:
+    found = (pool.given_label(i) for i in range(len(pool)))
+    return {value for value in found if value is not None}
+
+
+def _order(pool: Pool) -> Any:
+    return lambda doc: pool.index_of(doc) if doc in pool else None
+
+
+def _retire(path: Path) -> None:
+    """Close the session that this process has open at `path`: a cell that is run again takes over."""
+    with _live_lock:
+        session = _live.pop(path.resolve(), None)
+    if session is not None:
+        session.close("This session was opened again in another cell; go on there.")
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return "annotator"
+
+
+@atexit.register
+def _close_all() -> None:
+    for session in list(_live.values()):
+        session.close("Python is shutting down.")
