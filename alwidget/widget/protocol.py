@@ -8,9 +8,10 @@ is repaired by the next `Hello`. Numbers are seconds and shares of one; offsets 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -18,12 +19,19 @@ __all__ = [
     "Counts",
     "Decide",
     "FromPage",
+    "Guidelines",
     "Hello",
     "HistoryEntry",
+    "HistoryPage",
+    "HistoryParams",
     "Item",
+    "ItemParams",
+    "ItemsParams",
     "LabelInfo",
+    "ModelInfo",
     "Notice",
     "Option",
+    "Problems",
     "Queue",
     "Reject",
     "Reply",
@@ -144,6 +152,58 @@ class Option(_Base):
     reason: str | None = None
 
 
+# What panels ask for, and what they get ------------------------------------------------------------------------------
+
+
+class HistoryParams(_Base):
+    """`Request.params` of ``history``: newest first, filtered by words in the text, label or note."""
+
+    query: str = ""
+    offset: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+
+
+class ItemParams(_Base):
+    """`Request.params` of ``item``: the id of one document."""
+
+    item: str
+
+
+class ItemsParams(_Base):
+    """`Request.params` of ``items``: how many more to ask about, and which the page holds already."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 20
+    exclude: list[str] = []
+
+
+class HistoryPage(_Base):
+    """`Reply.data` of ``history``; `more` when older entries match too."""
+
+    entries: list[HistoryEntry]
+    more: bool
+
+
+class Guidelines(_Base):
+    """`Reply.data` of ``guidelines``: Markdown as it was given, and the labels' definitions."""
+
+    text: str
+    labels: list[LabelInfo]
+
+
+class ModelInfo(_Base):
+    """`Reply.data` of ``model``: what learns, what it has learnt from, and which strategies could choose."""
+
+    labels: list[LabelInfo]
+    status: Status
+    strategies: list[Option]
+
+
+class Problems(_Base):
+    """`Reply.data` of ``problems``: what was set aside when the documents were read, a line each."""
+
+    problems: list[str]
+
+
 # Page to kernel -----------------------------------------------------------------------------------------------------
 
 
@@ -179,8 +239,12 @@ class Decide(_Base, tag_field="kind", tag="decide"):
 
 
 class Request(_Base, tag_field="kind", tag="request"):
-    """A panel wants data: ``history`` {query, offset, limit}, ``item`` {item}, ``items`` {limit, exclude},
-    ``guidelines`` {}, ``model`` {}, ``problems`` {}."""
+    """A panel wants data.
+
+    ``history`` takes `HistoryParams` and gets a `HistoryPage`; ``item`` takes `ItemParams` and gets an `Item`;
+    ``items`` takes `ItemsParams` and gets a list of `Item`; ``guidelines``, ``model`` and ``problems`` take
+    nothing and get `Guidelines`, `ModelInfo` and `Problems`.
+    """
 
     view: str
     seq: int
@@ -248,7 +312,7 @@ class Ack(_Base, tag_field="kind", tag="ack"):
 
 
 class Reject(_Base, tag_field="kind", tag="reject"):
-    """Not done. With `retry` the page keeps the decision and sends it again later; without, it drops it and says why."""
+    """Not done. With `retry` the page keeps the decision and sends it again later; without, it drops it and says so."""
 
     view: str
     seq: int
