@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from alwidget.errors import ArgumentError, LabelError, near_miss
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Classification", "Label", "Task", "get", "names", "read_labels"]
 
@@ -81,6 +82,8 @@ class Classification:
 
     def encode(self, values: Sequence[str]) -> np.ndarray:
         """Return class indices, int64, shape (n,)."""
+        import numpy as np
+
         return np.fromiter((self._index[v] for v in values), dtype=np.int64, count=len(values))
 
     def with_labels(self, labels: Iterable[str]) -> Classification:
