@@ -79,6 +79,11 @@ RECORDS = [record(i, text) for i, text in enumerate(TEXTS)] + [
 ]
 
 
+def names(folder):
+    """Return what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
 def filled(rows):
     """Bring rows to the same keys, as flat formats have them, without the keys that are always empty."""
     keys = sorted({key for row in rows for key, value in row.items() if value is not None})
@@ -90,7 +95,7 @@ def test_everything_comes_back_to_the_letter(name, tmp_path):
     path = interop.export(RECORDS, tmp_path / "out", name, task="classification", labels=["yes", "=no", "NA"])
     assert path == tmp_path / "out"
     assert filled(interop.read(path, name)) == filled(RECORDS)
-    assert os.listdir(tmp_path) == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
 @pytest.mark.parametrize("ending", [".json", ".jsonl", ".ndjson", ".csv", ".parquet", ".CSV"])
@@ -219,8 +224,8 @@ def test_to_pandas_of_nothing_is_an_empty_frame_with_its_columns():
 def test_to_dataset_has_class_labels_in_the_order_of_the_session():
     found = interop.to_dataset(RECORDS, ["NA", "yes", "=no"])
     assert found.features["label"].names == ["NA", "yes", "=no"]
-    names = [None if i is None else found.features["label"].int2str(i) for i in found["label"]]
-    assert names == [row["label"] for row in RECORDS]
+    given = [None if i is None else found.features["label"].int2str(i) for i in found["label"]]
+    assert given == [row["label"] for row in RECORDS]
     assert list(found["text"]) == [row["text"] for row in RECORDS]
 
 
@@ -258,7 +263,7 @@ def test_an_export_is_never_silently_empty(name, tmp_path):
         interop.export([], tmp_path / "a", name)
     with pytest.raises(SessionError, match=r"No document is labelled.*1 skipped.*include=\"all\""):
         interop.export([record(0, "x", status="skipped")], tmp_path / "a", name, include="labelled")
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["prodigy", "doccano", "label-studio", "spacy", "conll"])
@@ -315,7 +320,7 @@ def test_a_saved_dataset_is_replaced_but_no_other_folder(tmp_path):
     (mine / "cat.jpg").write_text("x")
     with pytest.raises(ArgumentError, match="is not a saved dataset"):
         interop.export(RECORDS, mine, "huggingface")
-    assert sorted(os.listdir(tmp_path)) == ["ds", "photos"]
+    assert names(tmp_path) == ["ds", "photos"]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -340,7 +345,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert done.stdout.count("could not be written") == 3, done.stderr
     assert "is unchanged" in done.stdout
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["a.csv"]
+    assert names(tmp_path) == ["a.csv"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -357,7 +362,7 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
 def test_half_of_a_character_pair_is_named(name, tmp_path):
     with pytest.raises(DataError, match="half of a character pair"):
         interop.export([record(0, "broken \ud83d here")], tmp_path / "a", name)
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(
