@@ -66,7 +66,11 @@ def test_installed_without_extras_it_imports_and_makes_a_widget(wheel, tmp_path,
     run([sys.executable, "-m", "venv", str(tmp_path / "venv")], tmp_path, user_environment)
     python = str(tmp_path / "venv" / "bin" / "python")
     constraints = ["--constraint", str(ROOT / "constraints.txt")]
-    run([python, "-m", "pip", "install", "--quiet", "--no-compile", str(wheel), *constraints], tmp_path, user_environment)
+    run(
+        [python, "-m", "pip", "install", "--quiet", "--no-compile", str(wheel), *constraints],
+        tmp_path,
+        user_environment,
+    )
     empty = tmp_path / "empty"
     empty.mkdir()
     without_node = user_environment | {"PATH": str(tmp_path / "venv" / "bin"), "XDG_CACHE_HOME": str(tmp_path)}
