@@ -312,7 +312,7 @@ class Ack(_Base, tag_field="kind", tag="ack"):
 
 
 class Reject(_Base, tag_field="kind", tag="reject"):
-    """Not done. With `retry` the page keeps the decision and sends it again later; without, it drops it and says so."""
+    """Not done. With `retry` the page keeps the decision and sends it again later; without, drops it and says why."""
 
     view: str
     seq: int

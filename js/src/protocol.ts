@@ -247,7 +247,7 @@ export interface Ack {
   repeated: boolean;
 }
 
-/** Not done. With `retry` the page keeps the decision and sends it again later; without, it drops it and says so. */
+/** Not done. With `retry` the page keeps the decision and sends it again later; without, drops it and says why. */
 export interface Reject {
   kind: "reject";
   view: string;
