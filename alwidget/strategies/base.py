@@ -66,6 +66,12 @@ class View(Protocol):
     def probs(self) -> np.ndarray:
         """Class probabilities of the candidates, float64 (N, C)."""
 
+    def probs_at(self, positions: np.ndarray) -> np.ndarray:
+        """Return class probabilities of some candidates only, float64 (k, C).
+
+        A strategy that has narrowed the candidates down costs a forward pass of those alone.
+        """
+
     @property
     def labelled_probs(self) -> np.ndarray:
         """Class probabilities of the labelled documents, float64 (n, C)."""
@@ -104,11 +110,13 @@ class Strategy(ABC):
 
     name: ClassVar[str]
     """The name it is found by."""
-    needs: ClassVar[frozenset[str] | set[str]] = frozenset()
-    """Names of `View` attributes that it reads, such as ``{"probs", "embeddings"}``."""
-    needs_labelled: ClassVar[bool] = False
+    needs: frozenset[str] | set[str] = frozenset()
+    """Names of `View` attributes that it reads, such as ``{"probs", "embeddings"}``; options may change them."""
+    needs_labelled: bool = False
     """Whether it cannot work before anything is labelled."""
-    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+    works_cold: bool = False
+    """Whether it is asked before there is a trained model, although it reads probabilities."""
+    tasks: tuple[str, ...] = ("classification",)
     subsample: str | None = None
     """The pool subsampling it brings itself, such as ``"random:10000"``; used when the session says "auto"."""
     paper: ClassVar[str] = ""

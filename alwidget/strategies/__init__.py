@@ -1,0 +1,37 @@
+"""Which documents to ask next: strategies by name, your own beside them, and the mathematics as plain functions.
+
+>>> from alwidget import strategies
+>>> strategies.get("tyrogue", r=3).name
+'tyrogue'
+"""
+
+from alwidget.strategies import functional
+from alwidget.strategies.arrays import ArrayView
+from alwidget.strategies.base import Ranked, Strategy, View
+from alwidget.strategies.ranking import Pointwise, by_score, without_scores
+from alwidget.strategies.registry import available, default, get
+from alwidget.strategies.schedule import Schedule, Until
+from alwidget.strategies.settings import from_settings, to_settings
+from alwidget.strategies.subsample import Subsampler, Subset, available_subsamplers, subsampler
+
+__all__ = [
+    "ArrayView",
+    "Pointwise",
+    "Ranked",
+    "Schedule",
+    "Strategy",
+    "Subsampler",
+    "Subset",
+    "Until",
+    "View",
+    "available",
+    "available_subsamplers",
+    "by_score",
+    "default",
+    "from_settings",
+    "functional",
+    "get",
+    "subsampler",
+    "to_settings",
+    "without_scores",
+]

@@ -1,0 +1,211 @@
+"""What every function here asks of its arguments, with errors that say what was wrong and what to do.
+
+Arrays come in as NumPy arrays, lists or torch tensors; torch itself is never imported.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from alwidget.errors import StrategyError
+
+__all__ = [
+    "as_array",
+    "as_embeddings",
+    "as_generator",
+    "as_matrix",
+    "as_probs",
+    "as_scores",
+    "as_size",
+    "same_length",
+    "steps",
+]
+
+ROW_TOLERANCE = 1e-3
+"""How far the sum of a row of probabilities may be from one."""
+CHUNK_CELLS = 1 << 17
+"""Cells of a matrix that are worked on at a time: one float64 chunk stays in a core's cache."""
+
+
+def as_array(values: Any, name: str) -> np.ndarray:
+    """Return `values` as a NumPy array of real numbers, without a copy where that is possible.
+
+    Parameters
+    ----------
+    values
+        A NumPy array, a nested list, or a torch tensor on any device.
+    name
+        What the error calls it.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        `values` is not a rectangular array of real numbers.
+    """
+    if hasattr(values, "detach"):
+        values = _from_tensor(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        message = f"{name} cannot be read as an array of numbers: {error}"
+        raise StrategyError(message) from error
+    if array.dtype.kind not in "fiub":
+        message = f"{name} must hold real numbers, got an array of {array.dtype}."
+        raise StrategyError(message)
+    return array
+
+
+def as_matrix(values: Any, name: str, rows: str, columns: str) -> np.ndarray:
+    """Return `values` as a 2-D array that is not empty; the numbers themselves are not looked at.
+
+    >>> as_matrix([[1.0, 2.0]], "embeddings", "documents", "dimensions").shape
+    (1, 2)
+    """
+    array = as_array(values, name)
+    if array.ndim != 2:  # noqa: PLR2004
+        message = f"{name} must have two axes ({rows}, {columns}), got shape {array.shape}."
+        raise StrategyError(message)
+    if not all(array.shape):
+        message = f"{name} is empty: shape {array.shape}, where ({rows}, {columns}) are due."
+        raise StrategyError(message)
+    return array
+
+
+def as_probs(values: Any, name: str = "probs") -> np.ndarray:
+    """Return `values` as a matrix of class probabilities, in the type it came in.
+
+    Parameters
+    ----------
+    values
+        Class probabilities, shape (N, C): finite, not negative, each row summing to 1 ± 0.001.
+    name
+        What the error calls it.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        The array is empty or not 2-D, holds NaN, infinity or negative numbers, or a row does not sum to one: scores,
+        logits and log-probabilities are refused, because they would be ranked, only wrongly.
+    """
+    array = as_matrix(values, name, "documents", "classes")
+    for rows in steps(len(array), array.shape[1]):
+        part = np.array(array[rows].T, dtype=np.float64, order="C")
+        total = part.sum(axis=0)
+        # one pass tells good from bad: NaN and infinity reach the sum, and the comparison with NaN is false
+        if bool((np.abs(total - 1) <= ROW_TOLERANCE).all()) and part.min() >= -1e-9:  # noqa: PLR2004
+            continue
+        raise StrategyError(_why_not_probs(array[rows].astype(np.float64), rows.start, name))
+    return array
+
+
+def as_embeddings(values: Any, name: str = "embeddings") -> np.ndarray:
+    """Return `values` as a matrix of finite numbers, shape (N, d), in the type it came in."""
+    array = as_matrix(values, name, "documents", "dimensions")
+    for rows in steps(len(array), array.shape[1], 1 << 20):
+        with np.errstate(over="ignore", invalid="ignore"):
+            quick = array[rows].sum()
+        if np.isfinite(quick):
+            continue
+        finite = np.isfinite(array[rows]).all(axis=1)  # large numbers may have overflowed the sum alone
+        if not finite.all():
+            at = int((~finite).argmax())
+            message = f"{name} holds NaN or infinity, first in row {rows.start + at}: {_shown(array[rows][at])}."
+            raise StrategyError(message)
+    return array
+
+
+def as_scores(values: Any, name: str = "scores") -> np.ndarray:
+    """Return `values` as float64 of shape (N,) without NaN; infinities are allowed, they sort first or last."""
+    array = as_array(values, name)
+    if array.ndim != 1:
+        message = f"{name} must have one axis, one number a document, got shape {array.shape}."
+        raise StrategyError(message)
+    array = array.astype(np.float64, copy=False)
+    bad = np.isnan(array)
+    if bad.any():
+        at = int(bad.argmax())
+        message = f"{name} holds NaN ({int(bad.sum())} of {len(array)}, the first at {at}), which cannot be ranked."
+        raise StrategyError(message)
+    return array
+
+
+def as_size(value: Any, name: str = "size", least: int = 0) -> int:
+    """Return `value` as a whole number of at least `least`.
+
+    >>> as_size(np.int32(5))
+    5
+    """
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        message = f"{name} must be a whole number, got {value!r} ({type(value).__name__})."
+        raise StrategyError(message)
+    number = operator.index(value)
+    if number < least:
+        message = f"{name} must be at least {least}, got {number}."
+        raise StrategyError(message)
+    return number
+
+
+def as_generator(value: Any) -> np.random.Generator:
+    """Return a Generator as it is, or one seeded with a whole number."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if value is None or isinstance(value, np.random.RandomState):
+        message = f"rng must be a numpy.random.Generator or a seed, got {value!r}: the same seed gives the same picks."
+        raise StrategyError(message)
+    return np.random.default_rng(as_size(value, "rng"))
+
+
+def same_length(**arrays: np.ndarray) -> int:
+    """Return the common number of documents of named arrays, or raise naming all of their shapes."""
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) != 1:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        message = f"These arrays must be about the same documents, row by row, but their lengths differ: {shapes}."
+        raise StrategyError(message)
+    return lengths.pop()
+
+
+def steps(rows: int, columns: int, cells: int = CHUNK_CELLS) -> list[slice]:
+    """Return the slices that cut `rows` into chunks of about `cells` cells."""
+    step = max(1, cells // max(columns, 1))
+    return [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
+
+
+def _from_tensor(tensor: Any) -> Any:
+    tensor = tensor.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # bfloat16 has no NumPy type
+        return tensor.float().numpy()
+
+
+def _why_not_probs(rows: np.ndarray, start: int, name: str) -> str:
+    """Return the sentence for the first bad row: what it is, and what it most likely should have been."""
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        at = int((~finite).argmax())
+        return f"{name} holds NaN or infinity, first in row {start + at}: {_shown(rows[at])}."
+    total = rows.sum(axis=1)
+    bad = (np.abs(total - 1) > ROW_TOLERANCE) | (rows.min(axis=1) < -1e-9)  # noqa: PLR2004
+    at = int(bad.argmax())
+    row = rows[at]
+    with np.errstate(over="ignore"):
+        exponents = float(np.exp(row).sum())
+    if row.max() <= 0 and abs(exponents - 1) <= ROW_TOLERANCE:
+        hint = "These look like log-probabilities: pass np.exp of them."
+    elif row.min() < 0 or row.max() > 1 + ROW_TOLERANCE:
+        hint = "These look like raw scores (logits): apply a softmax first."
+    else:
+        hint = "Divide each row by its sum if these are counts or independent probabilities."
+    return (
+        f"{name} must be class probabilities: row {start + at} sums to {total[at]:.6g} "
+        f"(1 ± {ROW_TOLERANCE} is due) and its least value is {row.min():.6g}: {_shown(row)}. {hint}"
+    )
+
+
+def _shown(row: np.ndarray) -> str:
+    values = ", ".join(f"{value:.4g}" for value in row[:6])
+    return f"[{values}, …]" if len(row) > 6 else f"[{values}]"  # noqa: PLR2004

@@ -1,0 +1,66 @@
+"""TYROGUE: cluster a random subset, keep one document a cluster, ask those that the model is least sure of."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from alwidget.strategies.base import Ranked, Strategy, View
+from alwidget.strategies.functional.checks import as_size
+from alwidget.strategies.functional.hybrid import as_ratio, most_uncertain_representatives
+from alwidget.strategies.ranking import nothing
+
+__all__ = ["Tyrogue"]
+
+
+class Tyrogue(Strategy):
+    """The most uncertain among representatives of a random subset: the same cost for any pool.
+
+    Parameters
+    ----------
+    r
+        How many times more clusters than documents asked for: 1 is pure diversity, None pure entropy.
+    cold_start_entropy
+        Rank by entropy also before there is a trained model, as the paper does. The entropy of an untrained head is
+        noise, so without this such a round acts as ``r=1``.
+    """
+
+    name = "tyrogue"
+    subsample: str | None = "random:10000"
+    paper: ClassVar[str] = "Maekawa, Zhang, Kim, Rahman & Hruschka 2022"
+
+    def __init__(self, *, r: float | None = 3, cold_start_entropy: bool = False) -> None:
+        self.r = as_ratio(r)
+        self.cold_start_entropy = bool(cold_start_entropy)
+        self.works_cold = self.cold_start_entropy
+        self.needs = {1: frozenset({"embeddings"}), None: frozenset({"probs"})}.get(
+            self.r, frozenset({"probs", "embeddings"})
+        )
+
+    def at(self, view: View) -> Strategy:
+        """Return this strategy, or in a round without a trained model the same with ``r=1``."""
+        if view.fitted or self.cold_start_entropy or self.r == 1:
+            return self
+        return Tyrogue(r=1)
+
+    def select(self, view: View, size: int, rng: np.random.Generator) -> Ranked:
+        """Return the picks by falling entropy; with ``r=1`` those of the largest clusters first."""
+        size = as_size(size)
+        if not view.size or not size:
+            return nothing()
+        r = self.r if view.fitted or self.cold_start_entropy else 1
+        return Ranked(
+            *most_uncertain_representatives(
+                view.size,
+                size,
+                rng,
+                r,
+                embeddings=lambda: view.embeddings,
+                probs=lambda positions: view.probs if positions is None else view.probs_at(positions),
+            )
+        )
+
+    def options(self) -> dict[str, Any]:
+        """Return `r` and `cold_start_entropy`."""
+        return {"r": self.r, "cold_start_entropy": self.cold_start_entropy}
