@@ -1,0 +1,348 @@
+/** What a person can do, whatever they did it with: keys, buttons and panels all end here. */
+import { excerpt, plural } from "./lib/format";
+import type { Decide, Item } from "./protocol";
+import { isLive } from "./state/line";
+import { canUndo, counts, labels, shownItem } from "./state/selectors";
+import type { Store } from "./state/store";
+import type { PanelName, PromptName, State } from "./state/types";
+import { type DecideFields, isItem, type Sync } from "./sync";
+import type { Timings } from "./timings";
+
+const PREFETCH_BELOW = 10;
+const PREFETCH = 20;
+const PREFETCH_PAUSE_MS = 2_000;
+
+export class Controller {
+  readonly store: Store;
+  readonly #sync: Sync;
+  readonly #timings: Timings;
+  #shown: string | null = null;
+  #shownAt = performance.now();
+  #askedAt = Number.NEGATIVE_INFINITY;
+  readonly #fetching = new Set<string>();
+
+  constructor(store: Store, sync: Sync, timings: Timings) {
+    this.store = store;
+    this.#sync = sync;
+    this.#timings = timings;
+  }
+
+  /** To be called after every change: notes when a card came, and asks for what will be needed. */
+  changed(): void {
+    const { state } = this.store;
+    if (state.shown !== this.#shown) {
+      this.#shown = state.shown;
+      this.#shownAt = performance.now();
+      if (state.shown !== null && !state.items.has(state.shown)) {
+        void this.#load(state.shown);
+      }
+    }
+    this.#prefetch(state);
+  }
+
+  // Decisions ----------------------------------------------------------------------------------------------------
+
+  /** Answer the card. Returns false when there is no card that can be answered. */
+  annotate(value: unknown, origin: Decide["origin"] = "human", at = performance.now()): boolean {
+    const item = this.#open();
+    if (item === null) {
+      return false;
+    }
+    const { suggestion, why } = item;
+    const seen = suggestion === null ? null : { ...suggestion, probs: null };
+    this.#decide({ action: "annotate", item: item.item, value, origin, seconds: this.#seconds(), seen, why }, item, at);
+    this.#announce(`${describe(value)}.`);
+    return true;
+  }
+
+  /** The label with this place in key order. */
+  label(index: number, at?: number): void {
+    const label = labels(this.store.state)[index];
+    if (label !== undefined) {
+      this.annotate(label.name, "human", at);
+    }
+  }
+
+  /** Enter: keep the answer that stands, say again what was taken back, or accept what the model suggests. */
+  accept(at?: number): void {
+    const { state } = this.store;
+    const item = shownItem(state);
+    if (item === null) {
+      return;
+    }
+    if (state.recalled?.item === item.item && item.status === null && state.recalled.value !== null) {
+      this.annotate(state.recalled.value, "human", at);
+    } else if (item.status !== null) {
+      this.store.dispatch({ type: "live" });
+      this.#announce("Kept.");
+    } else if (item.suggestion !== null) {
+      this.annotate(item.suggestion.value, "accepted", at);
+    } else {
+      this.#announce("Choose a label.", false);
+    }
+  }
+
+  skip(at = performance.now()): void {
+    const item = this.#open();
+    if (item !== null) {
+      this.#decide({ action: "skip", item: item.item, seconds: this.#seconds(), why: item.why }, item, at);
+      this.#announce("Skipped.");
+    }
+  }
+
+  flag(note: string, at = performance.now()): void {
+    const item = this.#open();
+    if (item !== null) {
+      const text = note.trim() === "" ? null : note;
+      this.#decide({ action: "flag", item: item.item, note: text, seconds: this.#seconds(), why: item.why }, item, at);
+      this.#announce("Flagged.");
+    }
+  }
+
+  comment(note: string): void {
+    const item = this.#open();
+    if (item !== null && note !== (item.note ?? "")) {
+      this.#decide({ action: "note", item: item.item, note }, item, performance.now());
+      this.#announce("Comment kept.", false);
+    }
+  }
+
+  clear(): void {
+    const item = this.#open();
+    if (item !== null && item.status !== null) {
+      this.#decide({ action: "clear", item: item.item }, item, performance.now());
+      this.#announce("Answer taken away.", false);
+    }
+  }
+
+  /** Coin a label while labelling, and give it to the card. */
+  coin(name: string): void {
+    const clean = name.trim();
+    if (clean === "" || this.#open() === null) {
+      return;
+    }
+    if (!labels(this.store.state).some((label) => label.name === clean)) {
+      const decide = this.#sync.make({ action: "label-add", value: clean });
+      this.store.dispatch({ type: "decide", decide, excerpt: "" });
+      this.#sync.submit(decide);
+    }
+    this.annotate(clean);
+  }
+
+  undo(): void {
+    this.#turn("undo");
+  }
+
+  redo(): void {
+    this.#turn("redo");
+  }
+
+  // Looking around ------------------------------------------------------------------------------------------------
+
+  browse(by: -1 | 1): void {
+    this.store.dispatch({ type: "browse", by });
+    this.#announce("", true);
+  }
+
+  backToLive(): void {
+    this.store.dispatch({ type: "live" });
+  }
+
+  show(id: string): void {
+    this.store.dispatch({ type: "show", id });
+    this.#announce("", true);
+  }
+
+  /** Go to a document by its number or its id; says so when there is none. */
+  async goTo(text: string): Promise<boolean> {
+    const wanted = text.trim();
+    const number = /^\d[\d\s\u202f]*$/.test(wanted) ? Number(wanted.replace(/\D/g, "")) : null;
+    const held = [...this.store.state.items.values()].find(
+      (item) => item.item === wanted || (number !== null && item.position === number - 1),
+    );
+    if (held !== undefined) {
+      this.show(held.item);
+      return true;
+    }
+    try {
+      const params = { item: wanted, ...(number === null ? {} : { position: number - 1 }) };
+      const data = await this.#sync.request("item", params);
+      if (!isItem(data)) {
+        return false;
+      }
+      this.store.dispatch({ type: "loaded", item: data });
+      this.show(data.item);
+      return true;
+    } catch (error) {
+      this.#sync.toast("warning", message(error));
+      return false;
+    }
+  }
+
+  panel(name: PanelName): void {
+    const { panel } = this.store.state;
+    this.store.dispatch({ type: "panel", panel: panel === name ? null : name });
+  }
+
+  prompt(name: PromptName | null): void {
+    if (name === null || this.#open() !== null || name === "goto") {
+      this.store.dispatch({ type: "prompt", prompt: name });
+    }
+  }
+
+  /** Escape: close the innermost thing that is open. */
+  close(): boolean {
+    const { state } = this.store;
+    if (state.prompt !== null) {
+      this.store.dispatch({ type: "prompt", prompt: null });
+    } else if (!isLive(state)) {
+      this.backToLive();
+    } else if (state.panel !== null) {
+      this.store.dispatch({ type: "panel", panel: null });
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  dismiss(key: number): void {
+    this.store.dispatch({ type: "dismiss", key });
+  }
+
+  // The kernel ----------------------------------------------------------------------------------------------------
+
+  request(what: Parameters<Sync["request"]>[0], params: Record<string, unknown> = {}): Promise<unknown> {
+    return this.#sync.request(what, params);
+  }
+
+  /** Ask the kernel whether all is on disk; decisions go there by themselves, so this only says so. */
+  save(): void {
+    this.#sync.wake();
+    const { pending, savedAt, counts: kernel } = this.store.state;
+    if (pending.size > 0) {
+      this.#sync.toast("info", `${plural(pending.size, "decision")} on the way to the disk; each is written as soon as the kernel hears it.`);
+    } else {
+      const time = savedAt === null ? "" : ` Last one written at ${new Date(savedAt).toLocaleTimeString()}.`;
+      this.#sync.toast("info", `All ${plural(kernel.saved, "answer")} are on disk.${time}`);
+    }
+  }
+
+  async set(name: "strategy" | "paused" | "batch_size" | "train", value: unknown): Promise<void> {
+    const before = this.store.state.status;
+    if (name !== "train") {
+      this.store.dispatch({ type: "option", status: { [name]: value } });
+    }
+    try {
+      await this.#sync.set(name, value);
+    } catch (error) {
+      if (name !== "train") {
+        this.store.dispatch({ type: "option", status: { [name]: before[name] } });
+      }
+      this.#sync.toast("error", message(error));
+    }
+  }
+
+  wake(): void {
+    this.#sync.wake();
+  }
+
+  // Inside --------------------------------------------------------------------------------------------------------
+
+  /** The card, when it can be answered. */
+  #open(): Item | null {
+    const { state } = this.store;
+    if (state.session?.readOnly === true) {
+      this.#sync.toast("info", "This view is read-only: open the session with its data to label.");
+      return null;
+    }
+    return shownItem(state);
+  }
+
+  #decide(fields: DecideFields, item: Item, at: number): void {
+    const decide = this.#sync.make(fields);
+    this.#timings.decided(decide.client, at);
+    this.store.dispatch({ type: "decide", decide, excerpt: excerpt(item.text) });
+    this.store.dispatch({ type: "prompt", prompt: null });
+    this.#sync.submit(decide);
+  }
+
+  #turn(action: "undo" | "redo"): void {
+    const { state } = this.store;
+    if (state.session?.readOnly === true) {
+      return;
+    }
+    const step = state[action].at(-1) ?? null;
+    if (step === null && action === "redo" && !state.history.some((entry) => entry.undone)) {
+      this.#announce("Nothing to redo.", false);
+      return;
+    }
+    if (action === "undo" && !canUndo(state)) {
+      this.#announce("Nothing to undo.", false);
+      return;
+    }
+    const decide = this.#sync.make({ action, item: step?.item ?? null, target: step?.client ?? null });
+    this.store.dispatch({ type: action, decide, step });
+    this.store.dispatch({ type: "prompt", prompt: null });
+    this.#sync.submit(decide);
+    this.#announce(action === "undo" ? "Undone." : "Redone.");
+  }
+
+  #seconds(): number {
+    return Math.round(performance.now() - this.#shownAt) / 1000;
+  }
+
+  #announce(text: string, next = true): void {
+    const item = shownItem(this.store.state);
+    const number = item?.position == null ? "" : ` ${item.position + 1}`;
+    const left = counts(this.store.state).remaining;
+    const following = !next ? "" : item === null ? ` ${plural(left, "document")} left.` : ` Document${number}.`;
+    this.store.dispatch({ type: "announce", text: `${text}${following}`.trim() });
+  }
+
+  #prefetch(state: State): void {
+    const ahead = state.queue.length - 1;
+    const now = performance.now();
+    const wanted = state.live && state.link.kind === "live" && !state.asking && state.session?.readOnly === false;
+    const enough = ahead >= PREFETCH_BELOW || state.queue.length >= counts(state).remaining;
+    if (!wanted || enough || now - this.#askedAt < PREFETCH_PAUSE_MS) {
+      return;
+    }
+    this.#askedAt = now;
+    const waiting = [...state.pending.values()].flatMap(({ decide }) => (decide.item === null ? [] : [decide.item]));
+    const exclude = [...new Set([...state.queue, ...waiting])];
+    this.store.dispatch({ type: "asking", asking: true });
+    this.#sync.request("items", { limit: PREFETCH, exclude }).then(
+      (data) => this.store.dispatch({ type: "items", items: Array.isArray(data) ? data.filter(isItem) : [] }),
+      () => this.store.dispatch({ type: "asking", asking: false }),
+    );
+  }
+
+  async #load(id: string): Promise<void> {
+    if (this.#fetching.has(id)) {
+      return;
+    }
+    this.#fetching.add(id);
+    try {
+      const data = await this.#sync.request("item", { item: id });
+      if (isItem(data)) {
+        this.store.dispatch({ type: "loaded", item: data });
+      }
+    } catch (error) {
+      this.#sync.toast("warning", message(error));
+    } finally {
+      this.#fetching.delete(id);
+    }
+  }
+}
+
+/** An answer in words. */
+export function describe(value: unknown): string {
+  if (typeof value === "string") {
+    return value;
+  }
+  return Array.isArray(value) ? value.map(describe).join(", ") : JSON.stringify(value);
+}
+
+function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,379 @@
+/**
+ * Keeps the page and the kernel at one: messages in, decisions and requests out, both through the store.
+ *
+ * The page never waits for any of it. Everything that was said is in the outbox before it is sent, and leaves it with the
+ * kernel's acknowledgement.
+ */
+import type { Connection } from "./connection";
+import { Delivery } from "./delivery";
+import { uuid } from "./lib/ids";
+import type { Store as Storage } from "./lib/storage";
+import { TabMemory, tabName } from "./memory";
+import { Outbox } from "./outbox";
+import {
+  type Ack,
+  type Decide,
+  type FromPage,
+  type Hello,
+  PROTOCOL_VERSION,
+  type Reject,
+  type Request,
+  type SetOption,
+  type Snapshot,
+  type ToPage,
+} from "./protocol";
+import { isAnswered } from "./state/line";
+import { needsItem } from "./state/messages";
+import type { Store } from "./state/store";
+import type { Toast } from "./state/types";
+
+const TICK_MS = 500;
+const BEAT_MS = 2_000;
+const REQUEST_MS = 20_000;
+const SILENCE_MS = 30_000;
+
+export interface Stores {
+  local: Storage;
+  session: Storage;
+}
+
+export type DecideFields = Pick<Decide, "action"> & Partial<Omit<Decide, "kind" | "view" | "seq" | "client" | "action">>;
+
+interface Waiting {
+  resolve: (data: unknown) => void;
+  reject: (error: Error) => void;
+  timer: ReturnType<typeof setTimeout>;
+}
+
+/** Views in this page, over all copies of this module: each widget instance imports its own. */
+function viewsAlive(): Set<string> {
+  const key = Symbol.for("alwidget.views");
+  const holder = globalThis as unknown as Record<symbol, Set<string> | undefined>;
+  holder[key] ??= new Set();
+  return holder[key];
+}
+
+export class Sync {
+  readonly view = uuid();
+  readonly #connection: Connection;
+  readonly #store: Store;
+  readonly #stores: Stores;
+  readonly #memory: TabMemory;
+  readonly #delivery: Delivery;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #stops: (() => void)[] = [];
+  readonly #onSaved: (client: string) => void;
+  #outbox: Outbox | null = null;
+  #seq = 0;
+  #toasts = 0;
+  #beatAt = 0;
+  #hidden = false;
+
+  constructor(connection: Connection, store: Store, stores: Stores, onSaved: (client: string) => void = () => undefined) {
+    this.#onSaved = onSaved;
+    this.#connection = connection;
+    this.#store = store;
+    this.#stores = stores;
+    this.#memory = new TabMemory(stores.session);
+    this.#delivery = new Delivery({
+      send: (message) => connection.send(message),
+      hello: (waiting): Hello => ({ kind: "hello", view: this.view, seq: this.#next(), protocol: PROTOCOL_VERSION, waiting }),
+    });
+  }
+
+  start(): void {
+    viewsAlive().add(this.view);
+    this.#stops.push(this.#connection.listen((message) => this.#guarded(() => this.#hear(message))));
+    this.#stops.push(this.#connection.onSnapshot(() => this.#guarded(() => this.#firstSnapshot())));
+    this.#stops.push(this.#store.subscribe(() => this.#remember()));
+    this.#guarded(() => this.#firstSnapshot());
+    this.#delivery.greet(Date.now());
+    const timer = setInterval(() => this.#guarded(() => this.#tick()), TICK_MS);
+    this.#stops.push(() => clearInterval(timer));
+  }
+
+  stop(): void {
+    viewsAlive().delete(this.view);
+    this.#outbox?.release();
+    for (const stop of this.#stops.splice(0)) {
+      stop();
+    }
+    for (const { timer, reject } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new Error("This view was closed."));
+    }
+    this.#waiting.clear();
+  }
+
+  /** Make a decision with all its fields; nothing is sent yet. */
+  make(fields: DecideFields): Decide {
+    return {
+      kind: "decide",
+      view: this.view,
+      seq: this.#next(),
+      client: uuid(),
+      item: null,
+      value: null,
+      target: null,
+      note: null,
+      origin: null,
+      seconds: null,
+      seen: null,
+      why: null,
+      at: new Date().toISOString(),
+      ...fields,
+    };
+  }
+
+  /** Keep a decision in the browser, then send it. The caller has told the store. */
+  submit(decide: Decide): void {
+    const now = Date.now();
+    const kept = this.#outbox?.durable ?? true;
+    this.#outbox?.add(decide, now);
+    if (kept && this.#outbox?.durable === false) {
+      this.toast("warning", "This browser keeps nothing for this page: decisions that wait would be lost if it is closed.");
+    }
+    if (decide.item !== null && decide.action !== "note") {
+      this.#memory.decided(decide.item, isAnswered(this.#store.state, decide.item));
+    }
+    this.#delivery.submit(decide, now);
+  }
+
+  request(what: Request["what"], params: Record<string, unknown>): Promise<unknown> {
+    const message: Request = { kind: "request", view: this.view, seq: this.#next(), what, params };
+    return this.#ask(message);
+  }
+
+  set(name: SetOption["name"], value: unknown): Promise<unknown> {
+    return this.#ask({ kind: "set", view: this.view, seq: this.#next(), name, value });
+  }
+
+  /** Somebody came back to this view. */
+  wake(): void {
+    this.#delivery.wake(Date.now(), SILENCE_MS);
+  }
+
+  toast(level: Toast["level"], text: string): void {
+    this.#toasts += 1;
+    this.#store.dispatch({ type: "toast", toast: { key: this.#toasts, level, text } });
+  }
+
+  #next(): number {
+    this.#seq += 1;
+    return this.#seq;
+  }
+
+  #ask(message: FromPage): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(message.seq);
+        reject(new Error("The kernel has not answered. It may be busy with another cell."));
+      }, REQUEST_MS);
+      this.#waiting.set(message.seq, { resolve, reject, timer });
+      this.#connection.send(message);
+    });
+  }
+
+  #answer(seq: number): Waiting | null {
+    const waiting = this.#waiting.get(seq);
+    if (waiting === undefined) {
+      return null;
+    }
+    this.#waiting.delete(seq);
+    clearTimeout(waiting.timer);
+    return waiting;
+  }
+
+  #hear(message: ToPage): void {
+    const now = Date.now();
+    if (this.#delivery.heard(now)) {
+      this.#delivery.greet(now);
+    }
+    switch (message.kind) {
+      case "snapshot":
+        this.#onSnapshot(message, now);
+        break;
+      case "queue":
+        this.#store.dispatch({ type: "queue", message });
+        break;
+      case "status":
+        this.#store.dispatch({ type: "status", message });
+        break;
+      case "ack":
+        this.#onAck(message);
+        break;
+      case "reject":
+        this.#onReject(message, now);
+        break;
+      case "reply":
+        if (message.view === this.view) {
+          this.#answer(message.seq)?.resolve(message.data);
+        }
+        break;
+      case "notice":
+        this.toast(message.level, message.text);
+        break;
+    }
+    this.#link(now);
+  }
+
+  /** The snapshot that came with the widget: shown at once, and replaced by the kernel's answer to the hello. */
+  #firstSnapshot(): void {
+    const snapshot = this.#connection.snapshot();
+    if (snapshot !== null && this.#store.state.session === null) {
+      this.#take(snapshot, false);
+    }
+  }
+
+  #onSnapshot(snapshot: Snapshot, now: number): void {
+    if (snapshot.view !== null && snapshot.view !== this.view) {
+      return;
+    }
+    this.#take(snapshot, true);
+    this.#delivery.greeted(snapshot.seq, now);
+    this.#checkCard(snapshot);
+  }
+
+  #take(snapshot: Snapshot, live: boolean): void {
+    if (snapshot.protocol !== PROTOCOL_VERSION) {
+      const text = `The kernel speaks version ${snapshot.protocol} of the widget's protocol and this page version ${PROTOCOL_VERSION}. Restart the kernel, reload the page, and run the cell again.`;
+      this.#store.dispatch({ type: "failure", text });
+      return;
+    }
+    const first = this.#store.state.session?.id !== snapshot.session;
+    const memory = this.#memory.recall(snapshot.session);
+    if (first) {
+      this.#openOutbox(snapshot.session);
+    }
+    const elsewhere = this.#outbox?.elsewhere() ?? new Set();
+    const queue = snapshot.queue.filter(({ item }) => !elsewhere.has(item));
+    this.#store.dispatch({ type: "snapshot", snapshot: { ...snapshot, queue }, live, memory });
+    this.#adopt();
+    if (live && first && snapshot.notice !== null) {
+      this.toast("info", snapshot.notice);
+    }
+  }
+
+  #openOutbox(session: string): void {
+    this.#outbox?.release();
+    const tab = tabName(this.#stores.session, uuid);
+    this.#outbox = new Outbox(this.#stores.local, { session, view: this.view, tab, alive: viewsAlive() });
+  }
+
+  /** Decisions that a closed page of this session could not deliver are this page's now. */
+  #adopt(): void {
+    const now = Date.now();
+    const decides = (this.#outbox?.adopt(now) ?? []).map((decide) => ({ ...decide, seq: this.#next() }));
+    if (decides.length > 0) {
+      this.#store.dispatch({ type: "adopt", decides });
+      for (const decide of decides) {
+        this.#delivery.submit(decide, now);
+      }
+    }
+  }
+
+  /** A remembered card that is neither asked nor in the newest history may have been answered elsewhere: ask. */
+  #checkCard(snapshot: Snapshot): void {
+    const { queue } = this.#store.state;
+    const [head] = queue;
+    if (head !== undefined && !snapshot.queue.some(({ item }) => item === head)) {
+      this.#refetch(head);
+    }
+  }
+
+  #refetch(id: string): void {
+    this.request("item", { item: id }).then(
+      (data) => {
+        if (isItem(data)) {
+          this.#store.dispatch({ type: "elsewhere", item: data });
+        }
+      },
+      () => undefined,
+    );
+  }
+
+  #onAck(ack: Ack): void {
+    const { state } = this.#store;
+    const now = new Date().toISOString();
+    if (ack.client !== null && (state.pending.has(ack.client) || this.#outbox?.has(ack.client))) {
+      this.#outbox?.remove(ack.client);
+      this.#delivery.settle(ack.client);
+      this.#store.dispatch({ type: "own-ack", client: ack.client, ack, now });
+      this.#onSaved(ack.client);
+      return;
+    }
+    if (ack.view === this.view) {
+      this.#answer(ack.seq)?.resolve(null);
+      this.#store.dispatch({ type: "own-ack", client: ack.client ?? "", ack: { ...ack, entry: null, item: null }, now });
+      return;
+    }
+    this.#store.dispatch({ type: "other-ack", ack });
+    if (needsItem(ack) && ack.entry !== null) {
+      this.#refetch(ack.entry.item);
+    }
+  }
+
+  #onReject(reject: Reject, now: number): void {
+    if (reject.client === null) {
+      if (reject.view === this.view) {
+        this.#answer(reject.seq)?.reject(new Error(reject.reason));
+      }
+      return;
+    }
+    const pending = this.#store.state.pending.get(reject.client);
+    if (pending === undefined) {
+      return;
+    }
+    if (reject.retry) {
+      this.#delivery.postpone(reject.client, now);
+      return;
+    }
+    this.#outbox?.remove(reject.client);
+    this.#delivery.settle(reject.client);
+    this.#store.dispatch({ type: "refused", client: reject.client });
+    if (pending.decide.item !== null) {
+      this.#memory.decided(pending.decide.item, isAnswered(this.#store.state, pending.decide.item));
+    }
+    this.toast("error", `Not saved: ${reject.reason}`);
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    const hidden = globalThis.document?.visibilityState === "hidden";
+    if (this.#hidden && !hidden) {
+      this.#delivery.wake(now, SILENCE_MS);
+    }
+    this.#hidden = hidden;
+    this.#delivery.tick(now);
+    if (now - this.#beatAt >= BEAT_MS && this.#store.state.session !== null) {
+      this.#beatAt = now;
+      this.#outbox?.beat(now);
+      this.#adopt();
+    }
+    this.#link(now);
+  }
+
+  #link(now: number): void {
+    this.#store.dispatch({ type: "link", link: this.#delivery.link(now, this.#connection.kernel()) });
+  }
+
+  #remember(): void {
+    const { queue, items } = this.#store.state;
+    const [head] = queue;
+    this.#memory.card(head === undefined ? null : (items.get(head) ?? null));
+  }
+
+  /** A fault of ours while hearing a message is shown, not swallowed, and the view lives on. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      console.error("alwidget", error);
+      this.toast("error", `A fault in the widget: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+export function isItem(value: unknown): value is import("./protocol").Item {
+  return typeof value === "object" && value !== null && "item" in value && "text" in value;
+}
