@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alwidget import strategies as _strategies
-from alwidget.errors import AlwidgetError, ArgumentError, SessionClosedError
+from alwidget.errors import SessionClosedError
 from alwidget.log.events import Why as StoredWhy
 from alwidget.widget import protocol as p
 
@@ -72,7 +72,7 @@ class SessionHost:
         )
 
     def touch(self) -> None:
-        """A view is there: let the engine begin, a moment after the first card."""
+        """Let the engine begin, a moment after the first card is there."""
         if self._started or self._log.read_only:
             return
         self._started = True

@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alwidget import learners, strategies, tasks
 from alwidget.engine import Engine
-from alwidget.errors import AlwidgetError, ArgumentError, SessionError
+from alwidget.errors import AlwidgetError, ArgumentError, SessionError, StrategyError
 from alwidget.intake import Intake
 from alwidget.log import Log
 from alwidget.log.events import StoredDocument
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["annotate", "open"]
 
 IMPORT_CHUNK = 5000
-AUTO_STRATEGY = {"classification": "tyrogue"}
 
 _live: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
 _live_lock = threading.Lock()
@@ -41,7 +38,7 @@ def annotate(
     *,
     text: str | None = None,
     text_pair: str | None = None,
-    id: str | None = None,  # noqa: A002  the name of the column
+    id: str | None = None,
     source: str | None = None,
     label: str | None = None,
     path: str | Path | None = None,
@@ -105,8 +102,10 @@ def annotate(
     >>> session.close()
     """
     given, chosen = _arguments(labels, task, strategy, subsample, batch_size, seed, annotator)
-    pool = data if isinstance(data, Pool) else Pool.load(
-        data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict
+    pool = (
+        data
+        if isinstance(data, Pool)
+        else Pool.load(data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict)
     )
     coined = not given and labels is not None
     if not given and pool.has_labels:
@@ -115,7 +114,7 @@ def annotate(
     _retire(where)
     settings = {
         "model": model if isinstance(model, str) else model.name,
-        "strategy": strategy if isinstance(strategy, str) else chosen.name,
+        "strategy": _kept(chosen),
         "subsample": subsample,
         "batch_size": batch_size,
         "guidelines": guidelines,
@@ -137,7 +136,7 @@ def annotate(
         raise
 
 
-def open(path: str | Path, data: Any = None, **options: Any) -> Session:  # noqa: A001  the public name
+def open(path: str | Path, data: Any = None, **options: Any) -> Session:
     """Resume the session at `path`.
 
     Parameters
@@ -165,6 +164,8 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:  # noqa
             if name in stored["settings"]
         }
         names = {item["name"]: item.get("definition", "") for item in stored["labels"]}
+        if "strategy" in kept:
+            kept["strategy"] = strategies.from_settings(kept["strategy"])
         defaults: dict[str, Any] = {"labels": names, "task": stored["task"], **kept}
         return annotate(data, **{**defaults, **options, "path": where})
     if options:
@@ -195,7 +196,7 @@ def _arguments(
         problems.append(str(error))
     try:
         tasks.get(task)
-        named = AUTO_STRATEGY.get(task, "random") if strategy == "auto" else strategy
+        named = strategies.default(task) if strategy == "auto" else strategy
         chosen = strategies.get(named)
     except AlwidgetError as error:
         problems.append(str(error))
@@ -206,7 +207,7 @@ def _arguments(
     if annotator is not None and (not isinstance(annotator, str) or not annotator.strip()):
         problems.append(f"annotator={annotator!r}: it must be a name.")
     try:
-        strategies.read_subsample(subsample)
+        strategies.subsampler(subsample)
     except AlwidgetError as error:
         problems.append(str(error))
     if problems or chosen is None:
@@ -280,6 +281,14 @@ def _import_given(pool: Pool, log: Log) -> None:
             pending = []
     if pending:
         log.append_many(pending)
+
+
+def _kept(strategy: Strategy) -> dict[str, Any] | None:
+    """Return the strategy as settings; one of your own is not kept, since opening a session must never run code."""
+    try:
+        return strategies.to_settings(strategy)
+    except StrategyError:
+        return None
 
 
 def _labels_of(pool: Pool) -> set[str]:

@@ -78,7 +78,7 @@ class Session:
 
     def record(
         self,
-        id: str,  # noqa: A002  the name of the column
+        id: str,
         value: Any,
         *,
         origin: str = "human",
@@ -99,19 +99,19 @@ class Session:
         self._say("annotate", id, value=value, origin=origin, seconds=seconds, client=client)
         return self._annotation(self._id(id))
 
-    def skip(self, id: str, *, seconds: float | None = None, client: str | None = None) -> None:  # noqa: A002
+    def skip(self, id: str, *, seconds: float | None = None, client: str | None = None) -> None:
         """Leave a document without an answer; it is not asked again."""
         self._say("skip", id, seconds=seconds, client=client)
 
-    def flag(self, id: str, note: str | None = None, *, client: str | None = None) -> None:  # noqa: A002
+    def flag(self, id: str, note: str | None = None, *, client: str | None = None) -> None:
         """Mark a document to come back to, with a note. It keeps its answer if it has one."""
         self._say("flag", id, note=note, client=client)
 
-    def note(self, id: str, note: str, *, client: str | None = None) -> None:  # noqa: A002
+    def note(self, id: str, note: str, *, client: str | None = None) -> None:
         """Write a comment on a document."""
         self._say("note", id, note=note, client=client)
 
-    def clear(self, id: str, *, client: str | None = None) -> None:  # noqa: A002
+    def clear(self, id: str, *, client: str | None = None) -> None:
         """Take away what was said of a document; it is asked again."""
         self._say("clear", id, client=client)
 
@@ -272,12 +272,13 @@ class Session:
             return self._widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        return self.widget._repr_mimebundle_(**options)  # noqa: SLF001  IPython's protocol
+        return self.widget._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
         """Return the session's name, place and counts."""
         state = self.log.state
-        return f"<alwidget session {self.name!r}: {state.n_labelled} labelled, {self.status.remaining} to go, {self.path}>"
+        left = self.status.remaining
+        return f"<alwidget session {self.name!r}: {state.n_labelled} labelled, {left} to go, {self.path}>"
 
     # The end ---------------------------------------------------------------------------------------------------------
 
@@ -324,9 +325,7 @@ class Session:
             **what,
         )
 
-    def _turn(
-        self, act: Callable[..., Recorded | None], target: str | None, client: str | None
-    ) -> Entry | None:
+    def _turn(self, act: Callable[..., Recorded | None], target: str | None, client: str | None) -> Entry | None:
         self._check_open()
         recorded = act(target=target, client=client)
         return recorded.entry if recorded else None

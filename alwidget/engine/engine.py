@@ -69,8 +69,6 @@ class Engine:
         ``"auto"`` (what the strategy brings, else random 10,000 once the pool is larger), ``"random:N"`` or None.
     cache
         Folder for the saved queue, so that a resumed session asks the same documents at once; None keeps none.
-    on_change
-        Called without locks, from any thread, with ``"queue"`` or ``"status"``.
     """
 
     def __init__(
@@ -84,11 +82,11 @@ class Engine:
         batch_size: int = 50,
         seed: int = 0,
         cache: Path | None = None,
-        on_change: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._pool, self._learner, self._strategy = pool, learner, strategy
         self._training_set, self._subsample, self._batch_size = training_set, subsample, batch_size
-        self._seed, self._on_change = seed, on_change
+        self.seed = seed
+        self._listeners: list[Callable[[str], None]] = []
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._owner = threading.Lock()
@@ -102,6 +100,7 @@ class Engine:
         self._stop = Stop()
         self._thread: threading.Thread | None = None
         self.last: RoundResult | None = None
+        self._trained_on: TrainingSet | None = None
 
     # What is asked --------------------------------------------------------------------------------------------------
 
@@ -126,6 +125,10 @@ class Engine:
         with self._changed:
             self._new += 1
             self._changed.notify_all()
+
+    def listen(self, callback: Callable[[str], None]) -> None:
+        """Have `callback` called without locks, from any thread, with ``"queue"`` or ``"status"``."""
+        self._listeners.append(callback)
 
     # What it does ----------------------------------------------------------------------------------------------------
 
@@ -340,7 +343,9 @@ class Engine:
                 stop.set()
             strategy, number = self._strategy, self._number + 1
         training = self._training_set()
-        plan = Plan(number, strategy, self._subsample, size, self._seed, training, within)
+        if within is not None and self.last is not None and training.same_as(self._trained_on):
+            number = self._number
+        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within)
         try:
             result = run_round(
                 self._pool,
@@ -361,7 +366,7 @@ class Engine:
             self._fail(error)
             raise
         with self._lock:
-            self._number, self._error, self.last = plan.number, None, result
+            self._number, self._error, self.last, self._trained_on = number, None, result, training
             self._fitted = self._fitted or result.fitted
         self.desk.replace(result.entries, number)
         self._say("ready" if self._fitted else "cold", "; ".join(result.notes))

@@ -19,7 +19,7 @@ from alwidget.engine.view import RoundView, TrainingSet, lazy_batch
 from alwidget.errors import StrategyError
 from alwidget.learners.base import Labelled, Learner, Progress, Report, Stop
 from alwidget.log.events import Why
-from alwidget.strategies import get
+from alwidget.strategies import get, subsampler
 from alwidget.strategies.base import Ranked, Strategy
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan", "RoundResult", "draw_at_random", "fit", "run_round"]
 
-AUTO_SUBSAMPLE = 10_000
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a round needs to know, fixed when it begins."""
 
     number: int
+    """Counts from 1; 0 is what was drawn at random before the first round."""
     strategy: Strategy
     subsample: str | None
     size: int
@@ -103,7 +102,7 @@ def run_round(
         plan.training,
         learner,
         fitted=fitted,
-        number=plan.number,
+        number=plan.number - 1,
         dynamics=report.dynamics if report else None,
         stop=stop,
         progress=progress,
@@ -147,43 +146,26 @@ def with_suggestions(
 
 def _acting(plan: Plan, *, fitted: bool, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
     """Return the strategy of this round, or random in its place when it lacks what it needs, and say so."""
-    probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number)
+    probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number - 1)
     strategy = plan.strategy.at(probe)
-    cold = getattr(strategy, "works_cold", False)
     if strategy.needs_labelled and not len(plan.training):
         return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
-    if strategy.needs_model and not fitted and not cold:
+    if strategy.needs_model and not fitted and not strategy.works_cold:
         return get("random"), [f"{strategy.name} needs a trained model; this round drew at random"]
     return strategy, []
 
 
 def _candidates(
     available: OpenSet, plan: Plan, strategy: Strategy, rng: np.random.Generator
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the pool indices to choose from and the probability with which each of them got there."""
     open_now = len(available)
-    limit = _limit(plan.subsample, strategy, open_now)
-    within = plan.within
-    if within is None or not strategy.needs:
-        drawn = available.draw(limit if limit is not None else open_now, rng)
-    else:
-        drawn = available.draw(limit if limit is not None else len(within), rng, within=within)
-    return drawn, (len(drawn) / open_now if open_now else 0.0)
-
-
-def _limit(subsample: str | None, strategy: Strategy, open_now: int) -> int | None:
-    asked = subsample
-    if asked == "auto":
-        asked = strategy.subsample
-        if asked is None and strategy.needs and open_now > AUTO_SUBSAMPLE:
-            asked = f"random:{AUTO_SUBSAMPLE}"
-    if asked is None or asked == "none":
-        return None
-    kind, _, size = asked.partition(":")
-    if kind != "random" or (size and not size.isdigit()):
-        message = f'subsample="{asked}" is not known; write "random:10000", "auto" or None.'
-        raise StrategyError(message)
-    return int(size) if size else AUTO_SUBSAMPLE
+    readable = available.all()
+    if plan.within is not None and strategy.needs:
+        readable = np.sort(available.keep(plan.within))
+    subset = subsampler(plan.subsample, strategy).select(readable, rng, least=plan.size, round=plan.number - 1)
+    share = len(readable) / open_now if open_now else 1.0
+    return readable[subset.positions], subset.propensity * share
 
 
 def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Generator) -> Ranked:
@@ -213,20 +195,20 @@ def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Gene
 
 
 def _entries(
-    view: RoundView, ranked: Ranked, strategy: Strategy, plan: Plan, inclusion: float, learner: Learner
+    view: RoundView, ranked: Ranked, strategy: Strategy, plan: Plan, inclusion: np.ndarray, learner: Learner
 ) -> list[Queued]:
     drawn = strategy.name == "random"
-    share = inclusion * len(ranked.indices) / max(view.size, 1) if drawn else inclusion
+    chosen = len(ranked.indices) / max(view.size, 1) if drawn else 1.0
     labels, of, out = plan.training.classes, len(ranked.indices), []
     for rank, (at, score) in enumerate(zip(ranked.indices, ranked.scores, strict=True), start=1):
         line = reason(view.known_probs(int(at)), labels, drawn=drawn, fitted=view.fitted)
         why = Why(
             strategy.name,
-            view.round,
+            plan.number,
             rank,
             of,
             None if np.isnan(score) else round(float(score), 6),
-            share,
+            float(inclusion[at]) * chosen,
             learner.description if view.fitted else None,
             line,
         )

@@ -30,6 +30,15 @@ class TrainingSet:
         """Return the number of labelled documents."""
         return len(self.indices)
 
+    def same_as(self, other: TrainingSet | None) -> bool:
+        """Return whether the answers are those of `other`: choosing again from them is no new round."""
+        return (
+            other is not None
+            and self.classes == other.classes
+            and np.array_equal(self.indices, other.indices)
+            and np.array_equal(self.y, other.y)
+        )
+
     @property
     def seen(self) -> int:
         """Return how many different labels were used."""
