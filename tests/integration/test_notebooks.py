@@ -30,10 +30,11 @@ def test_a_notebook_is_committed_without_outputs(path):
 
 
 def check_quickstart(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
-    """The widget is shown twice, with a table for viewers that run no widgets, and what was labelled is exported."""
-    shown = [output["data"] for output in outputs if WIDGET in output.get("data", {})]
+    """The widget is shown twice, with what viewers show that run no widgets, and what was labelled is exported."""
+    shown = [output["data"]["text/html"] for output in outputs if WIDGET in output.get("data", {})]
     assert len(shown) == 2
-    assert all("<table" in data["text/html"] for data in shown)
+    assert "<table" in shown[1]
+    assert "docstrings.alw" in shown[1], "how to resume"
     records = [json.loads(line) for line in (folder / "docstrings.jsonl").read_text(encoding="utf-8").splitlines()]
     kept = json.loads((folder / "docstrings.alw" / "annotations.json").read_text(encoding="utf-8"))["annotations"]
     assert len(records) == 6
