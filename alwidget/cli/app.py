@@ -1,0 +1,183 @@
+"""The parser of the command line, and what becomes of an error.
+
+Only this module is loaded before a command is chosen, so that ``alwidget --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from alwidget._version import __version__
+from alwidget.errors import AlwidgetError, near_miss
+
+__all__ = ["main", "parser"]
+
+FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+COMMANDS = ("demo", "export", "check", "info")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 only if it did what was asked.
+
+    Errors go to standard error in one line; ``--debug`` shows where they came from.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``alwidget``; by default those of this process.
+    """
+    given = parser().parse_args(arguments)
+    try:
+        code: int = given.run(given)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _failed(given, "interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _close_stdout()
+        return BROKEN_PIPE
+    except AlwidgetError as error:
+        return _failed(given, str(error), FAILED)
+    except OSError as error:
+        place = f'"{error.filename}": ' if error.filename else ""
+        return _failed(given, f"{place}{error.strerror or error}", FAILED)
+    except Exception as error:  # noqa: BLE001  the end of the line: one line for the person, the rest with --debug
+        return _failed(given, f"unexpected {type(error).__name__}: {error} (--debug shows where)", FAILED)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the nearest command where one was mistyped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave."""
+        wrong = message.partition("invalid choice: '")[2].partition("'")[0]
+        hint = near_miss(wrong, COMMANDS) if wrong and "COMMAND" in message else ""
+        self.exit(USAGE, f"{self.prog}: {message}.{hint} See {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show where an error came from"
+    )
+    top = _Parser(prog="alwidget", description="Label text while a model learns what to ask next.", parents=[common])
+    top.add_argument("--version", action="version", version=f"alwidget {__version__}")
+    commands = top.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+
+    demo = commands.add_parser(
+        "demo",
+        parents=[common],
+        help="open the quickstart in JupyterLab, or let an oracle label a corpus",
+        description="Open the quickstart in JupyterLab. With --simulate: let an oracle label the docstring corpus "
+        "through the same session and engine, and print the learning curve against random choice.",
+    )
+    _add_demo(demo)
+    demo.set_defaults(run=_demo)
+
+    export = commands.add_parser("export", parents=[common], help="write a session's annotations to a file")
+    export.add_argument("session", metavar="SESSION", help="the session's directory, such as reviews.alw")
+    export.add_argument(
+        "--format", "-f", metavar="F", help="json, jsonl, csv, parquet, huggingface; default: the ending"
+    )
+    export.add_argument("--output", "-o", metavar="FILE", required=True, help="where to; a file there is replaced")
+    export.add_argument(
+        "--include",
+        metavar="STATUS",
+        action="append",
+        help="labelled, skipped or flagged; may be given several times; default: all",
+    )
+    export.set_defaults(run=_export)
+
+    check = commands.add_parser("check", parents=[common], help="verify a session's files, and repair them")
+    check.add_argument("session", metavar="SESSION", help="the session's directory")
+    check.add_argument("--repair", action="store_true", help="set broken lines aside, in log/broken/, and write anew")
+    check.set_defaults(run=_check)
+
+    info = commands.add_parser(
+        "info", parents=[common], help="versions, devices, caches, and the model that auto takes"
+    )
+    info.set_defaults(run=_info)
+    return top
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--simulate", action="store_true", help="label without a person and without a browser")
+    simulate = demo.add_argument_group("with --simulate")
+    simulate.add_argument("--rounds", type=_positive, default=10, metavar="N", help="default 10")
+    simulate.add_argument("--batch-size", type=_positive, default=50, metavar="N", help="labels a round, default 50")
+    simulate.add_argument("--n", type=_positive, metavar="N", help="documents of the corpus to use; default: all")
+    simulate.add_argument("--strategy", default="auto", metavar="NAME", help="default auto, which is tyrogue")
+    simulate.add_argument("--model", default="auto", metavar="NAME", help="such as tf-idf; default auto")
+    simulate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    simulate.add_argument("--no-baseline", action="store_true", help="do not compare with random choice")
+    simulate.add_argument("--output", "-o", metavar="DIR", help="where the session is left; default docstrings.alw")
+    page = demo.add_argument_group("without --simulate")
+    page.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    page.add_argument("--port", type=int, metavar="N", help="JupyterLab's port")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        message = f"{text} is not 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+# Each command loads its own module, and only when it is run ---------------------------------------------------------
+
+
+def _demo(given: argparse.Namespace) -> int:
+    if given.simulate:
+        from alwidget.cli.simulation import simulate
+
+        return simulate(given)
+    from alwidget.cli.quickstart import quickstart
+
+    return quickstart(port=given.port, browser=not given.no_browser)
+
+
+def _export(given: argparse.Namespace) -> int:
+    from alwidget.cli.sessions import export
+
+    return export(given)
+
+
+def _check(given: argparse.Namespace) -> int:
+    from alwidget.cli.sessions import check
+
+    return check(given)
+
+
+def _info(given: argparse.Namespace) -> int:
+    from alwidget.cli.info import info
+
+    return info(given)
+
+
+# Errors -------------------------------------------------------------------------------------------------------------
+
+
+def _failed(given: argparse.Namespace, message: str, code: int) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        if getattr(given, "debug", False):
+            traceback.print_exc()
+        line = " ".join(message.split())
+        sys.stderr.write(f"alwidget {given.command}: {line}\n")
+        sys.stderr.flush()
+    return code
+
+
+def _close_stdout() -> None:
+    """Point standard output nowhere, so that Python does not complain once more while it shuts down."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
