@@ -1,0 +1,251 @@
+"""Arrow in its forms: Parquet, Arrow files and streams, tables in memory, Hugging Face datasets; and pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from alwidget.errors import DataError
+from alwidget.pool.columns import Column, ColumnKind, kind_of
+from alwidget.pool.mappings import SAMPLE
+from alwidget.pool.problems import Problem, Problems
+from alwidget.pool.reader import CHUNK, Broken, Rows
+
+__all__ = ["FrameReader", "TableReader", "from_arrow_file", "from_dataset", "from_parquet", "from_table"]
+
+Batches = Callable[[Sequence[str] | None], Iterator[Any]]
+"""Returns record batches with these columns, or with all."""
+
+
+class TableReader:
+    """Reads Arrow record batches.
+
+    Parameters
+    ----------
+    name, stem
+        What it is called in messages, and what a session over it is called.
+    schema
+        The `pyarrow.Schema`.
+    batches
+        Called with the columns that are wanted.
+    total
+        The number of rows, where it is known.
+    place
+        Turns a row number, from 0, into words.
+    names
+        For columns of class numbers, the name of each class.
+    """
+
+    header: ClassVar[bool] = False
+    unit: ClassVar[str] = "rows"
+
+    def __init__(
+        self,
+        name: str,
+        stem: str,
+        schema: Any,
+        batches: Batches,
+        *,
+        total: int | None = None,
+        place: Callable[[int], str] | None = None,
+        names: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.name, self.stem, self.total = name, stem, total
+        self.notes: list[Problem] = []
+        self._batches, self._names = batches, names or {}
+        self._place = place or (lambda at: f"{name}, row {at + 1}")
+        self.columns = self._columns(schema)
+
+    def where(self, at: int) -> str:
+        """Return the row in words."""
+        return self._place(at)
+
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+        """Yield the rows; `Rows.at` counts from 0."""
+        done = 0
+        wanted = list(dict.fromkeys(roles.values()))
+        batches = self._batches(wanted)
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (OSError, ValueError) as error:  # pyarrow's errors are these
+                problems.add("broken", done, f"the file is damaged from here on ({error})")
+                return
+            for start in range(0, batch.num_rows, CHUNK):
+                part = batch.slice(start, CHUNK)
+                cells = {role: self._cells(part.column(name), name) for role, name in roles.items()}
+                yield Rows(cells, range(done, done + part.num_rows), done + part.num_rows)
+                done += part.num_rows
+
+    def _cells(self, array: Any, name: str) -> list[Any]:
+        values = _plain(array)
+        names = self._names.get(name)
+        if names is None:
+            return values
+        return [names[v] if isinstance(v, int) and 0 <= v < len(names) else None for v in values]
+
+    def _columns(self, schema: Any) -> list[Column]:
+        import pyarrow as pa
+
+        kinds: dict[str, ColumnKind] = {field.name: _kind(field.type) for field in schema}
+        texts = [name for name, kind in kinds.items() if kind == "text" and schema.names.count(name) == 1]
+        if len(texts) > 1:
+            batch = next(self._batches(texts), None)
+            if isinstance(batch, pa.RecordBatch):
+                kinds.update((name, kind_of(_plain(batch.slice(0, SAMPLE).column(name)))) for name in texts)
+        kinds.update(dict.fromkeys(self._names, "other"))
+        return [Column(name, kinds[name]) for name in schema.names]
+
+
+class FrameReader:
+    """Reads a pandas DataFrame; an index that has a name is a column too."""
+
+    name = "the DataFrame"
+    stem = "documents"
+    header: ClassVar[bool] = False
+    unit: ClassVar[str] = "rows"
+
+    def __init__(self, frame: Any) -> None:
+        self.notes: list[Problem] = []
+        named = [level for level in frame.index.names if level is not None and level not in frame.columns]
+        self._frame = frame.reset_index(level=named) if named else frame
+        self._names = [str(column) for column in self._frame.columns]
+        self.total = len(frame)
+        head = self._frame.iloc[:SAMPLE]
+        kinds = [kind_of(_values(head.iloc[:, i])) for i in range(len(self._names))]
+        only = len(self._names) == 1 and any(isinstance(v, str) for v in _values(head.iloc[:, 0]))
+        self.columns = [Column(n, "text" if only else kind) for n, kind in zip(self._names, kinds, strict=True)]
+
+    def where(self, at: int) -> str:
+        """Return the row in pandas' words."""
+        return f"data.iloc[{at}]"
+
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:  # noqa: ARG002  no row is broken
+        """Yield the rows; `Rows.at` counts from 0."""
+        series = {role: self._frame.iloc[:, self._names.index(name)] for role, name in roles.items()}
+        for start in range(0, len(self._frame), CHUNK):
+            stop = min(start + CHUNK, len(self._frame))
+            cells = {role: _values(column.iloc[start:stop]) for role, column in series.items()}
+            yield Rows(cells, range(start, stop), stop)
+
+
+def from_parquet(path: Path, stem: str) -> TableReader:
+    """Open a Parquet file."""
+    import pyarrow.parquet as pq
+
+    file = _opening(path, "Parquet", lambda: pq.ParquetFile(path, memory_map=True))
+
+    def batches(columns: Sequence[str] | None) -> Iterator[Any]:
+        return iter(file.iter_batches(batch_size=4 * CHUNK, columns=columns))
+
+    return TableReader(path.name, stem, file.schema_arrow, batches, total=file.metadata.num_rows)
+
+
+def from_arrow_file(path: Path, stem: str) -> TableReader:
+    """Open an Arrow file, in the file format or in the stream format."""
+    import pyarrow as pa
+
+    def batches(columns: Sequence[str] | None) -> Iterator[Any]:
+        with pa.memory_map(str(path)) as source:
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(0)
+            reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+            every = (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else iter(reader)
+            for batch in every:
+                batch.validate(full=True)
+                yield batch if columns is None else batch.select(columns)
+
+    def schema() -> Any:
+        with pa.memory_map(str(path)) as source:
+            is_file = source.read(6) == b"ARROW1"
+            source.seek(0)
+            return (pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)).schema
+
+    return TableReader(path.name, stem, _opening(path, "Arrow", schema), batches)
+
+
+def from_table(table: Any) -> TableReader:
+    """Read a `pyarrow.Table`, or whatever hands out Arrow data in the same way (Polars, DuckDB …)."""
+    import pyarrow as pa
+
+    if not isinstance(table, pa.Table):
+        table = pa.table(table)
+
+    def batches(columns: Sequence[str] | None) -> Iterator[Any]:
+        return iter((table if columns is None else table.select(columns)).to_batches())
+
+    return TableReader("the table", "documents", table.schema, batches, total=table.num_rows, place=_index)
+
+
+def from_dataset(dataset: Any) -> TableReader:
+    """Read a `datasets.Dataset`; class numbers come out as class names."""
+    from datasets import ClassLabel
+
+    names = {key: f.names for key, f in dataset.features.items() if isinstance(f, ClassLabel) and f.names}
+    plain = dataset.with_format("arrow")
+
+    def batches(columns: Sequence[str] | None) -> Iterator[Any]:
+        chosen = plain if columns is None else plain.select_columns(list(columns))
+        for table in chosen.iter(batch_size=4 * CHUNK):
+            yield from table.to_batches()
+
+    schema = dataset.features.arrow_schema
+    return TableReader("the dataset", "documents", schema, batches, total=len(dataset), place=_index, names=names)
+
+
+def _index(at: int) -> str:
+    return f"data[{at}]"
+
+
+def _opening(path: Path, what: str, attempt: Callable[[], Any]) -> Any:
+    try:
+        return attempt()
+    except (OSError, ValueError) as error:  # pyarrow's errors are these
+        message = f"{path.name} cannot be read as {what}: {error}. It may be cut off, or be something else."
+        raise DataError(message) from error
+
+
+def _kind(kind: Any) -> ColumnKind:
+    import pyarrow.types as pt
+
+    if pt.is_dictionary(kind):
+        kind = kind.value_type
+    if any(test(kind) for test in (pt.is_string, pt.is_large_string, pt.is_string_view, pt.is_null)):
+        return "text"
+    if any(test(kind) for test in (pt.is_integer, pt.is_floating, pt.is_decimal)):
+        return "number"
+    return "other"
+
+
+def _plain(array: Any) -> list[Any]:
+    """Return Python values; text that is not UTF-8 becomes `Broken`."""
+    import pyarrow as pa
+    import pyarrow.types as pt
+
+    if any(test(array.type) for test in (pt.is_binary, pt.is_large_binary, pt.is_binary_view)):
+        # old writers leave text without its mark
+        try:
+            array = array.cast(pa.large_string())
+        except pa.ArrowInvalid:
+            return array.to_pylist()  # type: ignore[no-any-return]
+    try:
+        return array.to_pylist()  # type: ignore[no-any-return]
+    except UnicodeDecodeError:
+        return [_one(value) for value in array]
+
+
+def _one(value: Any) -> Any:
+    try:
+        return value.as_py()
+    except UnicodeDecodeError:
+        return Broken("the text is not UTF-8")
+
+
+def _values(series: Any) -> list[Any]:
+    """Return the Python values of a Series, with None for whatever pandas takes for missing."""
+    missing = series.isna().to_numpy()
+    values = series.astype(object).tolist()
+    return [None if absent else value for value, absent in zip(values, missing, strict=True)]
