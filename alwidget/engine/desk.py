@@ -88,8 +88,8 @@ class Desk:
         with self._lock:
             if not self.open.reopen(index):
                 return False
-            why = Why("reopened", number, 1, 1, text="its answer was taken back")
-            self._queue.put_first(self._answered.pop(index, None) or Queued(index, why))
+            new = Queued(index, Why("reopened", number, 1, 1, text="its answer was taken back"))
+            self._queue.put_first(self._answered.pop(index, new))
             return True
 
     def replace(self, entries: Iterable[Queued], number: int) -> None:

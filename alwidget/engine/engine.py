@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class Engine:
         self._warmup = Warmup(pool, seed)
         self._number = self._new = 0
         self._state: State = "starting"
-        self._message, self._error = "", None
+        self._message, self._error = "", cast("str | None", None)
         self._paused = self._requested = self._running = self._closing = self._fitted = self._loaded = False
         self._jobs: deque[tuple[Callable[[Learner], object], Future[object]]] = deque()
         self._stop = Stop()
@@ -420,7 +420,8 @@ class Engine:
         self._tell("status")
 
     def _tell(self, what: str) -> None:
-        try:
-            self._on_change(what)
-        except Exception:
-            logger.warning("a listener of the engine failed", exc_info=True)
+        for listener in list(self._listeners):
+            try:
+                listener(what)
+            except Exception:
+                logger.warning("a listener of the engine failed", exc_info=True)

@@ -75,7 +75,8 @@ class Queue:
 
     def head(self, limit: int, skip: Iterable[int] = ()) -> list[Queued]:
         """Return the first `limit` entries that are not in `skip`."""
-        out, without = [], frozenset(skip)
+        out: list[Queued] = []
+        without = frozenset(skip)
         for entry in self._entries.values():
             if len(out) >= limit:
                 break
