@@ -11,6 +11,7 @@ One sender also gives the page one order of messages, and keeps the trainer's th
 from __future__ import annotations
 
 import contextvars
+import enum
 import logging
 import queue
 import threading
@@ -27,6 +28,13 @@ _log = logging.getLogger(__name__)
 
 PROGRESS_EVERY = 0.5
 """Seconds between two writes of the progress trait, whose observers are the user's code."""
+
+
+class _Signal(enum.Enum):
+    """What the thread is woken for when there is nothing to send."""
+
+    WAKE = enum.auto()
+    STOP = enum.auto()
 
 
 class _Letter:
@@ -78,7 +86,7 @@ class Outbox:
     ) -> None:
         self._send, self._set_progress, self._refresh = send, set_progress, refresh
         self._every = progress_every
-        self._queue: queue.SimpleQueue[_Letter | _Errand | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Letter | _Errand | _Signal] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._context = contextvars.copy_context()
@@ -113,7 +121,7 @@ class Outbox:
         """Have the progress trait written soon; of several values in a short time only the last one is."""
         with self._lock:
             self._progress = value
-        self._put(None)
+        self._put(_Signal.WAKE)
 
     def call(self, act: Callable[[], None], timeout: float) -> bool:
         """Run `act` on the sender's thread in its turn; return whether it came to its end within `timeout` seconds."""
@@ -131,11 +139,11 @@ class Outbox:
         """Send what is posted and end the thread; what is posted later is dropped. Harmless when called twice."""
         with self._lock:
             thread, self._stopped = self._thread, True
-            self._queue.put(None)
+            self._queue.put(_Signal.STOP)
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
 
-    def _put(self, entry: _Letter | _Errand | None) -> bool:
+    def _put(self, entry: _Letter | _Errand | _Signal) -> bool:
         """Queue something and see to it that a thread is there to take it."""
         with self._lock:
             if self._stopped:
@@ -150,32 +158,33 @@ class Outbox:
 
     def _drain(self) -> None:
         """Send until `stop`."""
-        while True:
-            stopped = self._stopped
-            batch = self._take()
+        stopped = False
+        while not stopped:
+            batch, stopped = self._take()
             for entry in _coalesced(batch):
                 if isinstance(entry, _Letter):
                     self._guard(self._deliver, entry)
                 else:
                     self._guard(entry.act)
                     entry.done.set()
-            if stopped or time.monotonic() >= self._progress_due:
+            if stopped or (self._queue.empty() and time.monotonic() >= self._progress_due):
                 self._guard(self._write_progress)
-            if stopped:
-                return
 
-    def _take(self) -> list[_Letter | _Errand]:
-        """Wait for something to do, or until the progress is due, and return all there is."""
+    def _take(self) -> tuple[list[_Letter | _Errand], bool]:
+        """Wait for something to do, or until the progress is due; return all there is, and whether it is the end."""
         batch: list[_Letter | _Errand] = []
+        stopped = False
         timeout = None if self._progress is None else max(0.0, self._progress_due - time.monotonic())
         try:
             entry = self._queue.get(timeout=timeout)
             while True:
-                if entry is not None:
+                if isinstance(entry, _Signal):
+                    stopped = stopped or entry is _Signal.STOP
+                else:
                     batch.append(entry)
                 entry = self._queue.get_nowait()
         except queue.Empty:
-            return batch
+            return batch, stopped
 
     def _deliver(self, letter: _Letter) -> None:
         """Send one message."""
@@ -199,7 +208,7 @@ class Outbox:
         """Do something in the context of the newest hello; log each kind of failure once."""
         try:
             self._context.run(act, *arguments)
-        except Exception as error:  # noqa: BLE001  a send that fails must not end the sender; the next hello repairs
+        except BaseException as error:  # noqa: BLE001  no send, and no observer, may end the sender
             if type(error) not in self._failures:
                 self._failures.add(type(error))
                 _log.warning("A message to the page could not be sent: %s", error, exc_info=True)

@@ -38,14 +38,15 @@ class Progress:
         }
 
     def update(self, message: ToPage) -> bool:
-        """Take over what a message says; return whether it said anything newer."""
+        """Take over what a message says, if it is newer; return whether that changed the summary."""
         if not isinstance(message, Ack | Queue | Snapshot | StatusMessage):
             return False
         status: Status | None = None if isinstance(message, Ack) else message.status
+        before = self.value
         with self._lock:
             if message.revision < self._revision:
                 return False
             self._revision = message.revision
             self._counts = message.counts
             self._status = status or self._status
-        return True
+        return self.value != before
