@@ -37,12 +37,14 @@ def quickstart(*, port: int | None = None, browser: bool = True) -> int:
         command.append(f"--port={port}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    server = subprocess.Popen(command)  # noqa: S603  our own interpreter, and a fixed module
-    while True:
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            continue  # it had the same signal, asks whether it was meant, and ends itself
+    return _become(command)
+
+
+def _become(command: list[str]) -> int:
+    """Run `command` in this process's place where that can be done, so that signals reach it as they are."""
+    if os.name == "posix":
+        os.execv(command[0], command)  # noqa: S606  our own interpreter, and a fixed module
+    return subprocess.run(command, check=False).returncode  # noqa: S603  the same
 
 
 def template() -> bytes:

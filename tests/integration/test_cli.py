@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -310,25 +312,44 @@ def test_demo_opens_the_quickstart_in_jupyterlab(tmp_path):
     for expected in (None, b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'):
         if expected is not None:
             mine.write_bytes(expected)
-        with subprocess.Popen(
-            [*COMMAND, "demo", "--no-browser", "--port", str(port)],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
+        said = tmp_path.parent / "jupyter.log"
+        with (
+            said.open("w") as output,
+            subprocess.Popen(
+                [*COMMAND, "demo", "--no-browser", "--port", str(port)],
+                cwd=tmp_path,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            ) as process,
+        ):
             try:
-                assert any(f"http://127.0.0.1:{port}/" in line for line in process.stderr)
                 url = f"http://127.0.0.1:{port}/api/contents/01_quickstart.ipynb?content=0&token=t0ken"
-                with urllib.request.urlopen(url, timeout=60) as answer:
-                    assert json.load(answer)["type"] == "notebook"
+                assert answer_of(url, process)["type"] == "notebook"
             finally:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.stderr.read()
-                process.wait(timeout=60)
+                stop(process)
+        assert "Open the address below" in said.read_text()
+        assert f"http://127.0.0.1:{port}/" in said.read_text()
         assert mine.read_bytes() == (expected or Path(template_path()).read_bytes())
+
+
+def answer_of(url, process):
+    """Return the JSON at an address, once the server listens."""
+    for _ in range(600):
+        with contextlib.suppress(ConnectionError, urllib.error.URLError), urllib.request.urlopen(url) as answer:
+            return json.load(answer)
+        assert process.poll() is None, "JupyterLab ended by itself"
+        time.sleep(0.1)
+    pytest.fail("JupyterLab did not answer within a minute")
+
+
+def stop(process):
+    """End a server, gently if it lets us."""
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def template_path():
