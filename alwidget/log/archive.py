@@ -1,0 +1,164 @@
+"""A session read from its folder, with nothing of it claimed or changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from alwidget import tasks
+from alwidget.errors import SessionError
+from alwidget.log import session_file
+from alwidget.log.events import Said
+from alwidget.log.reading import Reader, Reading, log_files
+from alwidget.log.session_file import ANNOTATIONS_FILE, FORMAT, SESSION_FILE, SessionInfo, new_id
+from alwidget.log.snapshot import COLUMNS, records
+from alwidget.log.state import State
+from alwidget.log.writer import holder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Archive", "identify", "load_annotations", "load_files", "read_session"]
+
+_log = logging.getLogger(__name__)
+
+
+class Archive(NamedTuple):
+    """A session as it stands on disk."""
+
+    info: SessionInfo
+    state: State
+    key: str
+    reports: list[str]
+
+
+def identify(path: Path, task: str | None, reports: list[str]) -> SessionInfo | None:
+    """Return what the session at `path` is; None when there is none.
+
+    A ``session.json`` that is lost or torn is put together again from what else is there; `reports` says so.
+
+    Raises
+    ------
+    alwidget.errors.SessionError
+        It is none, is newer than this version, or its ``session.json`` is lost and nothing tells its task.
+    """
+    if path.exists() and not path.is_dir():
+        message = f"{path} is a file, and a session is a folder; give another path."
+        raise SessionError(message)
+    info = session_file.load(path)
+    if info is not None:
+        return info
+    torn = (path / SESSION_FILE).exists()
+    if not torn and not log_files(path):
+        return None
+    what = f"{path / SESSION_FILE} {'cannot be read' if torn else 'is missing'}"
+    info = session_file.rebuild(path)
+    if info is not None:
+        reports.append(f"{what}; it was put together again from {ANNOTATIONS_FILE}.")
+        return info
+    if task is None:
+        message = f"{what}, and nothing else there tells its task. Open it with alw.annotate(data, labels, path=…)."
+        raise SessionError(message)
+    reports.append(f"{what}; it was made anew from this call. What was said is in the log, and is all there.")
+    return SessionInfo(FORMAT, new_id(), "", task)
+
+
+def load_files(reader: Reader, state: State, own: str | None = None) -> dict[str, Reading]:
+    """Read all log files of a session into `state`.
+
+    Raises
+    ------
+    alwidget.errors.LogError
+        A line cannot be read.
+    """
+    readings: dict[str, Reading] = {}
+    everything: list[Said] = []
+    for writer, path in log_files(reader.session).items():
+        readings[writer], said = reader.load(writer, path)
+        everything += said
+        if readings[writer].tail and writer != own and holder(path.parent, writer) is None:
+            size = f"{len(readings[writer].tail)} bytes"
+            reader.reports.append(f"The last line of {path} is cut short, as a crash leaves it; {size} are left out.")
+    everything.sort(key=itemgetter(0))
+    for one in everything:
+        state.apply(one)
+    return readings
+
+
+def read_session(path: str | Path, task: str | None = None) -> Archive:
+    """Return the session at `path` as it stands on disk.
+
+    Raises
+    ------
+    alwidget.errors.SessionError
+        There is none.
+    alwidget.errors.LogError
+        A line of its log cannot be read.
+    """
+    path = Path(path).absolute()
+    reports: list[str] = []
+    info = identify(path, task, reports)
+    if info is None:
+        message = f"There is no session at {path}."
+        raise SessionError(message)
+    key = tasks.get(info.task).key
+    state = State(info.base_labels(), key=key)
+    reader = Reader(path)
+    reader.reports = reports
+    load_files(reader, state)
+    return Archive(info, state, key, reports)
+
+
+def load_annotations(path: str | Path) -> pd.DataFrame:
+    """Return what was labelled, one row a document, without the documents' files, a model or a widget.
+
+    Parameters
+    ----------
+    path
+        A session directory: its log is read, so that the newest decision is there too. Or an ``annotations.json``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns of ``annotations.json``.
+
+    Raises
+    ------
+    alwidget.errors.SessionError
+        There is no session at `path`.
+    alwidget.errors.LogError
+        A line of the log cannot be read.
+    """
+    path = Path(path)
+    if path.is_file():
+        return _from_file(path)
+    archive = read_session(path)
+    for report in archive.reports:
+        _log.warning("%s", report)
+    return _frame(records(archive.state, archive.key), archive.key)
+
+
+def _from_file(path: Path) -> pd.DataFrame:
+    try:
+        content = msgspec.json.decode(path.read_bytes())
+        rows, key = content["annotations"], tasks.get(content["task"]).key
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        message = f"{path} is no {ANNOTATIONS_FILE} of alwidget. Give that file, or the session's folder."
+        raise SessionError(message) from error
+    return _frame(rows, key)
+
+
+def _frame(rows: Iterable[dict[str, Any]], key: str) -> pd.DataFrame:
+    import pandas as pd
+
+    kept = list(rows)
+    extra = [name for name in ("text_pair", "source", "flagged", "note") if any(name in row for row in kept)]
+    frame = pd.DataFrame.from_records(kept, columns=[*COLUMNS[:2], key, *COLUMNS[2:], *extra])
+    if "flagged" in frame:
+        frame["flagged"] = [row.get("flagged", False) for row in kept]
+    return frame
