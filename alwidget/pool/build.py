@@ -83,8 +83,8 @@ class Builder:
         """Documents taken that are not in a batch yet."""
         return len(self._ids)
 
-    def finish(self) -> tuple[Store, dict[str, Any]]:
-        """Settle ids and duplicates; return the store, not yet published, and what is to be known about it."""
+    def finish(self) -> tuple[Store | None, dict[str, Any]]:
+        """Settle ids and duplicates; return the store, None where it went to disk, and what is to be known of it."""
         self._flush()
         sink, problems = self._sink, self._problems
         keys = sink.raw("keys").reshape(-1, 16)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
 
 from alwidget.errors import DataError
 from alwidget.pool.columns import Column, kind_of
 from alwidget.pool.problems import Problems, excerpt
-from alwidget.pool.reader import CHUNK, Rows
+from alwidget.pool.reader import Reader, Rows
 from alwidget.pool.records import Dialect, Records, sniff, take
 from alwidget.pool.textfile import TextFile
 
 __all__ = ["DelimitedReader"]
 
-_SAMPLE_ROWS = 500
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 
 
-class DelimitedReader:
+class DelimitedReader(Reader):
     """Reads CSV, TSV and the like.
 
     Parameters
@@ -36,8 +35,8 @@ class DelimitedReader:
         Prefer tabs when the first lines leave a choice.
     """
 
-    unit: ClassVar[str] = "B"
-    header: ClassVar[bool] = True
+    unit = "B"
+    header = True
 
     def __init__(self, path: Path, stem: str, encoding: str | None = None, *, tabs: bool = False) -> None:
         self._file = TextFile(path, encoding)
@@ -50,42 +49,42 @@ class DelimitedReader:
             message = f"{self.name} is empty."
             raise DataError(message)
         self._dialect = sniff(sample, tabs=tabs) if hint is None else Dialect(hint[1])
-        rows = [(line, row) for line, row in take(Records(sample, self._dialect), _SAMPLE_ROWS) if row]
+        rows = [(line, row) for line, row in take(Records(sample, self._dialect)) if row]
         at, names = rows[0]
         if isinstance(names, str):
             message = (
                 f"{self.name}, line {at + self._skip}: the column names cannot be read: {names}: {excerpt(sample[0])}."
             )
             raise DataError(message)
-        self.columns: Sequence[Column] = _columns(names, [row for _, row in rows[1:] if not isinstance(row, str)])
+        self.columns = _columns(names, [row for _, row in rows[1:] if not isinstance(row, str)])
 
     def where(self, at: int) -> str:
         """Return the line in words."""
         return f"{self.name}, line {at}"
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the rows; `Rows.at` is the physical line that a record begins on."""
         names = [column.name for column in self.columns]
         width, at = len(names), {role: names.index(name) for role, name in roles.items()}
-        lines = islice(self._file.lines(problems), self._skip, None)
-        records = Records(lines, self._dialect, first=1 + self._skip)
         past_header = False
-        while chunk := take(records, CHUNK):
-            good: list[list[str]] = []
-            starts: list[int] = []
-            for line, row in chunk:
-                if isinstance(row, str):
-                    problems.add("broken", line, row)
-                elif not row:
-                    continue  # a blank line
-                elif not past_header:
-                    past_header = True
-                elif len(row) != width and (len(row) < width or any(row[width:])):
-                    problems.add("broken", line, _ragged(len(row), width))
-                else:
-                    good.append(row)
-                    starts.append(line)
-            yield Rows({role: [row[i] for row in good] for role, i in at.items()}, starts, self._file.done)
+        with closing(self._file.lines(problems)) as lines:
+            records = Records(islice(lines, self._skip, None), self._dialect, first=1 + self._skip)
+            while chunk := take(records):
+                good: list[list[str]] = []
+                starts: list[int] = []
+                for line, row in chunk:
+                    if isinstance(row, str):
+                        problems.add("broken", line, row)
+                    elif not row:
+                        continue  # a blank line
+                    elif not past_header:
+                        past_header = True
+                    elif len(row) != width and (len(row) < width or any(row[width:])):
+                        problems.add("broken", line, _ragged(len(row), width))
+                    else:
+                        good.append(row)
+                        starts.append(line)
+                yield Rows({role: [row[i] for row in good] for role, i in at.items()}, starts, self._file.done)
 
 
 def _ragged(found: int, wanted: int) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from alwidget.errors import DataError
 from alwidget.pool import charset
 from alwidget.pool.columns import Column
-from alwidget.pool.problems import Problem, Problems
-from alwidget.pool.reader import Broken, Rows
+from alwidget.pool.problems import Problems
+from alwidget.pool.reader import PORTION, Broken, Reader, Rows, portion
 from alwidget.pool.textfile import TextFile, known
 
 __all__ = ["FolderReader", "LinesReader", "listing"]
@@ -27,11 +27,10 @@ def listing(folder: Path) -> list[Path]:
     return sorted(shown, key=lambda path: path.relative_to(folder).as_posix())
 
 
-class FolderReader:
+class FolderReader(Reader):
     """Reads a folder of .txt files: the columns are ``text``, ``id`` (the file's path in it) and ``folder``."""
 
-    header: ClassVar[bool] = False
-    unit: ClassVar[str] = "files"
+    unit = "files"
 
     def __init__(self, folder: Path, stem: str, encoding: str | None = None) -> None:
         self._folder, self._encoding = folder, encoding and known(encoding)
@@ -39,7 +38,6 @@ class FolderReader:
         self._files = listing(folder)
         self._guessed: str | None = None
         self.total = len(self._files)
-        self.notes: list[Problem] = []
         self.columns = [Column("text"), Column("id", "other"), Column("folder", "other")]
         if not self._files:
             found = sorted({path.suffix.lower() for path in folder.iterdir() if path.is_file() and path.suffix})
@@ -54,18 +52,28 @@ class FolderReader:
         """Return the file's path in the folder."""
         return self._files[at].relative_to(self._folder).as_posix()
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the documents; `Rows.at` is the place of the file in the listing."""
-        for start in range(0, len(self._files), _CHUNK):
-            files = self._files[start : start + _CHUNK]
-            parents = [path.relative_to(self._folder).parent.as_posix() for path in files]
-            columns: dict[str, list[Any]] = {
-                "text": [self._read(path, problems) for path in files],
-                "id": [path.relative_to(self._folder).as_posix() for path in files],
-                "folder": [None if parent == "." else parent for parent in parents],
-            }
-            at = range(start, start + len(files))
-            yield Rows({role: columns[name] for role, name in roles.items()}, at, start + len(files))
+        start = size = 0
+        texts: list[str | Broken] = []
+        for number, path in enumerate(self._files, start=1):
+            text = self._read(path, problems)
+            texts.append(text)
+            size += len(text) if isinstance(text, str) else 0
+            if len(texts) == _CHUNK or size > PORTION or number == len(self._files):
+                yield self._portion(roles, start, texts)
+                start, size, texts = number, 0, []
+
+    def _portion(self, roles: Mapping[str, str], start: int, texts: list[str | Broken]) -> Rows:
+        stop = start + len(texts)
+        paths = [path.relative_to(self._folder) for path in self._files[start:stop]]
+        parents = [path.parent.as_posix() for path in paths]
+        columns: dict[str, list[Any]] = {
+            "text": list(texts),
+            "id": [path.as_posix() for path in paths],
+            "folder": [None if parent == "." else parent for parent in parents],
+        }
+        return Rows({role: columns[name] for role, name in roles.items()}, range(start, stop), stop)
 
     def _read(self, path: Path, problems: Problems) -> str | Broken:
         """Return the text without the line end that editors put behind the last line."""
@@ -97,25 +105,31 @@ class FolderReader:
         return self._guessed
 
 
-class LinesReader:
+class LinesReader(Reader):
     """Reads one text file in which every line is a document; the only column is ``text``."""
 
-    header: ClassVar[bool] = False
-    unit: ClassVar[str] = "B"
+    unit = "B"
 
     def __init__(self, path: Path, stem: str, encoding: str | None = None) -> None:
         self._file = TextFile(path, encoding)
         self.name, self.stem, self.total, self.notes = path.name, stem, self._file.total, self._file.notes
         self.columns = [Column("text")]
+        self._taken = 0
 
     def where(self, at: int) -> str:
         """Return the line in words."""
         return f"{self.name}, line {at}"
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:  # noqa: ARG002  there is one
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:  # noqa: ARG002  there is one
         """Yield the lines that are not blank."""
-        lines = enumerate(self._file.lines(problems), start=1)
-        while chunk := list(islice(lines, 16 * _CHUNK)):
-            kept = [(at, line) for at, line in chunk if not line.isspace()]
-            texts = [line.removesuffix("\n").removesuffix("\r") for _, line in kept]
-            yield Rows({"text": texts}, [at for at, _ in kept], self._file.done)
+        self._taken = 0
+        with closing(self._file.lines(problems)) as lines:
+            numbered = self._numbered(lines)
+            while chunk := portion(numbered, lambda: self._taken):
+                yield Rows({"text": [line for _, line in chunk]}, [at for at, _ in chunk], self._file.done)
+
+    def _numbered(self, lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+        for at, line in enumerate(lines, start=1):
+            self._taken += len(line)
+            if not line.isspace():
+                yield at, line.removesuffix("\n").removesuffix("\r")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from alwidget.errors import DataError
-from alwidget.pool.columns import Column
 from alwidget.pool.jsonstream import JsonBreak, JsonStream
 from alwidget.pool.mappings import SAMPLE, columns_of, not_a_row, row_of, unstack
 from alwidget.pool.problems import Problems, excerpt
-from alwidget.pool.reader import CHUNK, Rows
+from alwidget.pool.reader import Reader, Rows, portion
 from alwidget.pool.textfile import TextFile
 
 __all__ = ["JsonReader"]
@@ -24,7 +24,7 @@ _FIRST_LINE = 1 << 20
 Shape = Literal["lines", "array", "sequence", "inside", "columns"]
 
 
-class JsonReader:
+class JsonReader(Reader):
     """Reads JSON in the shapes that people give it; which one it is, the file's beginning says.
 
     Parameters
@@ -39,13 +39,13 @@ class JsonReader:
         The ending says one value a line.
     """
 
-    unit: ClassVar[str] = "B"
-    header: ClassVar[bool] = False
+    unit = "B"
 
     def __init__(self, path: Path, stem: str, encoding: str | None = None, *, lines: bool = False) -> None:
         self._file = TextFile(path, encoding)
         self.name, self.stem, self.total, self.notes = path.name, stem, self._file.total, self._file.notes
         self._inside = ""
+        self._taken = 0
         self._shape: Shape = self._find_shape(lines=lines)
         quiet = Problems(self.name, self.where)
         sample = [value for _, value in islice(self._values(quiet), SAMPLE)]
@@ -57,7 +57,7 @@ class JsonReader:
             )
             raise DataError(message)
         self._texts = isinstance(sample[0], str)
-        self.columns: Sequence[Column] = columns_of(sample)
+        self.columns = columns_of(sample)
         if not self.columns:
             message = (
                 f"{self.name} holds no rows: its first value is {excerpt(sample[0])}, not an object with columns."
@@ -68,25 +68,35 @@ class JsonReader:
         """Return the line in words."""
         return f"{self.name}, line {at}"
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the rows; `Rows.at` is the physical line that a value begins on."""
-        values = self._values(problems)
+        self._taken = 0
         seen = {column.name for column in self.columns}
-        while chunk := list(islice(values, CHUNK)):
-            good: list[Mapping[str, Any]] = []
-            at: list[int] = []
-            for line, value in chunk:
-                row = row_of(value, texts=self._texts)
-                if row is None:
-                    problems.add("broken", line, not_a_row(value, texts=self._texts))
-                else:
-                    good.append(row)
-                    at.append(line)
-            for row in good:
-                if not row.keys() <= seen:
-                    self.columns = [*self.columns, *columns_of([{k: v for k, v in row.items() if k not in seen}])]
-                    seen.update(row)
-            yield Rows({role: [row.get(name) for row in good] for role, name in roles.items()}, at, self._file.done)
+        with closing(self._values(problems)) as values:
+            while chunk := portion(values, lambda: self._taken):
+                good: list[Mapping[str, Any]] = []
+                at: list[int] = []
+                for line, value in chunk:
+                    row = row_of(value, texts=self._texts)
+                    if row is None:
+                        problems.add("broken", line, not_a_row(value, texts=self._texts))
+                    else:
+                        good.append(row)
+                        at.append(line)
+                for row in good:
+                    if not row.keys() <= seen:
+                        self.columns = [*self.columns, *columns_of([{k: v for k, v in row.items() if k not in seen}])]
+                        seen.update(row)
+                yield Rows(
+                    {role: [row.get(name) for row in good] for role, name in roles.items()}, at, self._file.done
+                )
+
+    def learn(self) -> bool:
+        """Read the whole file for columns that only late rows have."""
+        before = len(self.columns)
+        for _ in self.rows({}, Problems(self.name, self.where)):
+            pass
+        return len(self.columns) > before
 
     def _find_shape(self, *, lines: bool) -> Shape:
         with self._file.text() as text:
@@ -128,26 +138,29 @@ class JsonReader:
             raise DataError(message) from None
         return "columns"
 
-    def _values(self, problems: Problems) -> Iterator[tuple[int, Any]]:
+    def _values(self, problems: Problems) -> Generator[tuple[int, Any]]:
         """Yield the values that ought to be rows with their lines."""
         if self._shape == "lines":
-            yield from self._lines(problems)
+            with closing(self._file.lines(problems)) as lines:
+                yield from self._lines(lines, problems)
             return
         with self._file.text() as text:
             stream = JsonStream(_reading(text.read))
             try:
-                if self._shape == "array":
-                    yield from stream.elements()
-                elif self._shape == "sequence":
-                    yield from stream.sequence()
-                elif self._shape == "inside":
-                    yield from self._array_inside(stream)
-                else:
-                    yield from unstack(stream.value(), self.name)
+                for line, value in self._shaped(stream):
+                    self._taken = stream.taken
+                    yield line, value
                 if self._shape != "inside":
                     stream.finish()
             except JsonBreak as error:
                 problems.add("broken", error.line or stream.line, f"{error.what}; what follows could not be read")
+
+    def _shaped(self, stream: JsonStream) -> Iterator[tuple[int, Any]]:
+        if self._shape == "array":
+            return stream.elements()
+        if self._shape == "sequence":
+            return stream.sequence()
+        return self._array_inside(stream) if self._shape == "inside" else unstack(stream.value(), self.name)
 
     def _array_inside(self, stream: JsonStream) -> Iterator[tuple[int, Any]]:
         for key in stream.members():
@@ -156,8 +169,8 @@ class JsonReader:
                 return
             stream.value()
 
-    def _lines(self, problems: Problems) -> Iterator[tuple[int, Any]]:
-        for number, line in enumerate(self._file.lines(problems), start=1):
+    def _lines(self, lines: Iterable[str], problems: Problems) -> Iterator[tuple[int, Any]]:
+        for number, line in enumerate(lines, start=1):
             if line.isspace():
                 continue
             try:
@@ -167,6 +180,7 @@ class JsonReader:
             except (RecursionError, ValueError) as error:
                 problems.add("broken", number, f"not JSON that can be read ({error})")
             else:
+                self._taken += len(line)
                 yield number, value
 
 

@@ -34,6 +34,8 @@ class JsonStream:
     ----------
     line
         The physical line that the cursor is on, from 1.
+    taken
+        The characters of the values taken so far.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class JsonStream:
         self._read, self._buffer, self._at, self._end = read, "", 0, False
         self._decoder = json.JSONDecoder()
         self.line = 1
+        self.taken = 0
 
     def peek(self) -> str:
         """Return the next character that is not white space without taking it; empty at the end."""
@@ -92,6 +95,7 @@ class JsonStream:
             if end == len(self._buffer) and self._fill():
                 continue  # a number may go on in the next piece
             self.line += self._buffer.count("\n", self._at, end)
+            self.taken += end - self._at
             self._at = end
             return value
 

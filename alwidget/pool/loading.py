@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -62,25 +62,25 @@ def load(data: Any, options: Options) -> Loaded:
                 reports.refuse(known.meta["shown"], found, known.meta["counts"])
             return known
         reader = open_reader(data, options.encoding)
-        roles = find(reader.columns, options.given, reader.name, header=reader.header)
+        roles = _roles(reader, options.given)
         with _Conversion(reader, pools, options) as conversion:
-            loaded, late = conversion.run(roles)
-            if late is None:
-                changed = path is not None and _origin(data, path) != origin
-                return conversion.keep(loaded, None if changed else origin, key, changed=changed)
+            more = conversion.read(roles)
+            if more is None:
+                return conversion.finish(origin, _origin(data, path), key)
         with _Conversion(reader, pools, options) as conversion:
-            loaded, _ = conversion.run(late)
-            return conversion.keep(loaded, origin, key)
+            conversion.read(more)
+            return conversion.finish(origin, _origin(data, path), key)
 
 
 class _Conversion:
-    """One reading of the data; what it wrote is removed again unless `keep` was reached."""
+    """One reading of the data; what it wrote is removed again unless `finish` was reached."""
 
     def __init__(self, reader: Reader, pools: Path, options: Options) -> None:
         self._reader, self._pools, self._options = reader, pools, options
         self._workplace: Workplace | None = None
         self._builder: Builder | None = None
         self._problems = Problems(reader.name, reader.where, strict=options.strict)
+        self._roles = Roles({}, frozenset())
         self._done = False
 
     def __enter__(self) -> Self:
@@ -93,65 +93,70 @@ class _Conversion:
             if self._workplace is not None:
                 self._workplace.remove()
 
-    def run(self, roles: Roles) -> tuple[Loaded, Roles | None]:
-        """Read everything; also return better roles if columns turned up that the beginning did not show."""
+    def read(self, roles: Roles) -> Roles | None:
+        """Read everything; return better roles if columns turned up that the beginning did not show."""
         reader, problems = self._reader, self._problems
+        columns = len(reader.columns)
         for note in reader.notes:
             problems.note(note.kind, note.what, note.where)
+        self._roles = roles
         self._builder = builder = Builder(roles.columns, problems, self._spill)
-        with _bar(reader, shown=self._options.progress) as advance:
-            for rows in reader.rows(roles.columns, problems):
+        # closing: an error must not leave the file open for as long as its traceback lives
+        with (
+            _bar(reader, shown=self._options.progress) as advance,
+            closing(reader.rows(roles.columns, problems)) as portions,
+        ):
+            for rows in portions:
                 builder.add(rows)
                 advance(rows.done)
-        late = self._late(roles)
-        if late is None and builder.count + builder.waiting == 0:
-            raise DataError(self._nothing(roles))
-        store, known = builder.finish() if late is None else (Store.empty(), {})
+        return _more(reader, self._options.given, roles) if len(reader.columns) > columns else None
+
+    def finish(self, origin: Mapping[str, Any] | None, now: Mapping[str, Any] | None, key: str) -> Loaded:
+        """Return the pool; if it went to disk and can be asked for again, its store is published under `key`.
+
+        Parameters
+        ----------
+        origin, now
+            What the data was recognised by before it was read, and what it is recognised by after.
+        key
+            The name of a store for `origin`.
+        """
+        builder, problems = self._builder, self._problems
+        if builder is None or builder.count + builder.waiting == 0:
+            raise DataError(self._nothing())
+        store, known = builder.finish()
+        if origin != now:
+            problems.note("changed", "the file changed while it was read; load it again to have all of it", last=True)
         problems.refuse()
         meta = {
             **known,
-            "name": reader.stem,
-            "shown": reader.name,
-            "columns": roles.columns,
-            "found": sorted(roles.found),
+            "name": self._reader.stem,
+            "shown": self._reader.name,
+            "columns": self._roles.columns,
+            "found": sorted(self._roles.found),
             "problems": reports.to_json(problems.all()),
             "counts": dict(problems.counts),
             "set_aside": problems.set_aside,
         }
-        return Loaded(store, meta), late
-
-    def keep(self, loaded: Loaded, origin: Mapping[str, Any] | None, key: str, *, changed: bool = False) -> Loaded:
-        """Return the pool, its store published under `key` if it went to disk and can be asked for again."""
-        if changed:
-            self._problems.note("changed", "the file changed while it was read; load it again to have all of it")
-            loaded = Loaded(loaded.store, {**loaded.meta, "problems": reports.to_json(self._problems.all())})
-            self._problems.refuse()
         self._done = True
-        if self._workplace is None:
-            return loaded
-        if origin is None:
+        if self._workplace is None or store is not None:
+            return Loaded(store or Store.empty(), meta)
+        if origin is None or origin != now:
+            loaded = Loaded(open_store(self._workplace.folder), meta)
             self._workplace.keep_for(loaded.store)
             return loaded
-        write_meta(self._workplace.folder, {**loaded.meta, "origin": origin})
+        write_meta(self._workplace.folder, {**meta, "origin": origin})
         fsync_folder(self._workplace.folder)
         final = self._workplace.publish(key)
         prune(final.parent, origin, key)
-        return Loaded(open_store(final), loaded.meta)
+        return Loaded(open_store(final), meta)
 
     def _spill(self) -> DiskSink:
         self._workplace = Workplace(self._pools)
         return DiskSink(self._workplace.folder)
 
-    def _late(self, roles: Roles) -> Roles | None:
-        """Return the roles over all columns that were seen, if there are more of them now."""
-        try:
-            late = find(self._reader.columns, self._options.given, self._reader.name, header=self._reader.header)
-        except DataError:
-            return None
-        return late if late.columns.items() > roles.columns.items() else None
-
-    def _nothing(self, roles: Roles) -> str:
-        name, text, problems = self._reader.name, roles.columns["text"], self._problems
+    def _nothing(self) -> str:
+        name, text, problems = self._reader.name, self._roles.columns["text"], self._problems
         shown = describe(self._reader.columns)
         if self._builder is not None and 0 < problems.set_aside == self._builder.numbers:
             return (
@@ -162,6 +167,25 @@ class _Conversion:
             return f"{name} holds no documents: there are no rows under the columns {shown}."
         first = reports.first_of(problems.all())
         return f'{name} holds no documents: all {problems.set_aside:,} rows were set aside (text="{text}"):\n{first}'
+
+
+def _roles(reader: Reader, given: Given) -> Roles:
+    """Return which column is what; before giving up, look beyond the beginning."""
+    try:
+        return find(reader.columns, given, reader.name, header=reader.header)
+    except DataError:
+        if not reader.learn():
+            raise
+    return find(reader.columns, given, reader.name, header=reader.header)
+
+
+def _more(reader: Reader, given: Given, roles: Roles) -> Roles | None:
+    """Return better roles if columns turned up that the beginning did not show."""
+    try:
+        late = find(reader.columns, given, reader.name, header=reader.header)
+    except DataError:
+        return None
+    return late if late.columns.items() > roles.columns.items() else None
 
 
 def _origin(data: Any, path: Path | None) -> dict[str, Any] | None:

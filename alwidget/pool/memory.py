@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Generator, Iterable, Mapping, Sequence, Sized
 from itertools import chain, islice
-from typing import Any, ClassVar
+from typing import Any
 
 from alwidget.errors import DataError
 from alwidget.pool.columns import Column, kind_of
 from alwidget.pool.mappings import SAMPLE, columns_of, not_a_row, row_of
-from alwidget.pool.problems import Problem, Problems, excerpt
-from alwidget.pool.reader import CHUNK, Rows
+from alwidget.pool.problems import Problems, excerpt
+from alwidget.pool.reader import CHUNK, Reader, Rows
 
 __all__ = ["MemoryReader"]
 
 
-class MemoryReader:
+class MemoryReader(Reader):
     """Reads texts or dicts from a list, a tuple, an array, a generator or anything else that yields them.
 
     Parameters
@@ -26,11 +26,8 @@ class MemoryReader:
 
     name = "the data"
     stem = "documents"
-    header: ClassVar[bool] = False
-    unit: ClassVar[str] = "rows"
 
     def __init__(self, data: Iterable[Any]) -> None:
-        self.notes: list[Problem] = []
         self.total = len(data) if isinstance(data, Sized) else None
         values = iter(data)
         sample = list(islice(values, SAMPLE))
@@ -54,7 +51,7 @@ class MemoryReader:
         """Return the place in Python's words."""
         return f"data[{at}]"
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the rows; `Rows.at` counts from 0, as Python does."""
         values = enumerate(self._values)
         while chunk := list(islice(values, CHUNK)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -75,20 +76,20 @@ class Problems:
 
     def __init__(self, name: str, where: Callable[[int], str], *, strict: bool = False) -> None:
         self._name, self._where, self._strict = name, where, strict
-        self._kept: list[Problem] = []
+        self._kept: list[tuple[int, Problem]] = []
         self.counts: Counter[str] = Counter()
 
     def add(self, kind: Kind, at: int, what: str) -> None:
         """Report the row at `at`, a line or row number of the reader."""
         self.counts[kind] += 1
         if self.counts[kind] <= KEPT:
-            self._keep(Problem(self._where(at), what, kind))
+            self._keep(at, Problem(self._where(at), what, kind))
 
-    def note(self, kind: Kind, what: str, where: str | None = None) -> None:
-        """Report something that is not about one row."""
+    def note(self, kind: Kind, what: str, where: str | None = None, *, last: bool = False) -> None:
+        """Report something that is not about one row; it is listed before the rows, or behind them."""
         self.counts[kind] += 1
         if self.counts[kind] <= KEPT:
-            self._keep(Problem(where or self._name, what, kind))
+            self._keep(sys.maxsize if last else -1, Problem(where or self._name, what, kind))
 
     @property
     def set_aside(self) -> int:
@@ -96,16 +97,17 @@ class Problems:
         return sum(self.counts[kind] for kind in _SET_ASIDE)
 
     def all(self) -> list[Problem]:
-        """Return the problems in the order they were found, and one line for each kind that was too many to keep."""
-        return [*self._kept, *_overflow(self._name, self.counts)]
+        """Return the problems in the order of the rows, and one line for each kind that was too many to keep."""
+        kept = sorted(self._kept, key=lambda pair: pair[0])
+        return [*(problem for _, problem in kept), *_overflow(self._name, self.counts)]
 
     def refuse(self) -> None:
         """Raise `DataError` if there is any problem and the caller wants none."""
         if self._strict:
             refuse(self._name, self.all(), self.counts)
 
-    def _keep(self, problem: Problem) -> None:
-        self._kept.append(problem)
+    def _keep(self, at: int, problem: Problem) -> None:
+        self._kept.append((at, problem))
         if self._strict and len(self._kept) > SHOWN:
             self.refuse()
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, TypeVar
 
 from alwidget.pool.columns import Column
 from alwidget.pool.problems import Problem, Problems
 
-__all__ = ["CHUNK", "Broken", "Reader", "Rows"]
+__all__ = ["CHUNK", "PORTION", "Broken", "Reader", "Rows", "portion"]
 
 CHUNK = 4096
-"""Rows that a reader hands on at a time."""
+"""Rows that a reader hands on at a time, at most …"""
+PORTION = 1 << 23
+"""… and characters, as far as single rows are not longer."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +46,51 @@ class Rows:
     done: int
 
 
-class Reader(Protocol):
+class Reader(ABC):
     """One kind of data, opened far enough to know its columns."""
 
-    header: ClassVar[bool]
+    header: ClassVar[bool] = False
     """Whether the column names were the first line of a file."""
-    unit: ClassVar[str]
+    unit: ClassVar[str] = "rows"
     """What `total` counts."""
+    name: str
+    """What a person calls it: ``"reviews.csv"``."""
+    stem: str
+    """What a session over it is called: ``"reviews"``."""
+    columns: Sequence[Column]
+    """The columns; more of them may turn up while the rows are read."""
+    total: int | None
+    """The size of it all, for the progress bar."""
+    notes: Sequence[Problem] = ()
+    """What was noticed while opening."""
 
-    @property
-    def name(self) -> str:
-        """What a person calls it: ``"reviews.csv"``."""
-
-    @property
-    def stem(self) -> str:
-        """What a session over it is called: ``"reviews"``."""
-
-    @property
-    def columns(self) -> Sequence[Column]:
-        """The columns; more of them may turn up while the rows are read."""
-
-    @property
-    def total(self) -> int | None:
-        """The size of it all, for the progress bar."""
-
-    @property
-    def notes(self) -> Sequence[Problem]:
-        """What was noticed while opening."""
-
+    @abstractmethod
     def where(self, at: int) -> str:
         """Return a line or row number in words."""
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    @abstractmethod
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the rows; lines that are none are reported to `problems`."""
+
+    def learn(self) -> bool:
+        """Look at all rows for columns that the beginning did not show; return whether there are any."""
+        return False
+
+
+def portion(items: Iterator[T], size: Callable[[], int]) -> list[T]:
+    """Return the next items: as many as stay in memory without being noticed.
+
+    Parameters
+    ----------
+    items
+        Where they come from.
+    size
+        Returns how many characters have come from there so far.
+    """
+    out: list[T] = []
+    before = size()
+    for item in items:
+        out.append(item)
+        if len(out) >= CHUNK or size() - before > PORTION:
+            break
+    return out

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+
+from alwidget.pool.reader import portion
 
 __all__ = ["Dialect", "Records", "sniff", "take"]
 
@@ -19,7 +20,6 @@ _LONGEST = 1 << 25
 _TANGLE = 100
 """Lines of a broken record that are given up together; beyond it only the first is."""
 _NO_LIMIT = 2**31 - 1
-_SAMPLE_ROWS = 500
 
 _limit_lock = threading.Lock()
 
@@ -57,6 +57,8 @@ class Records:
     def __init__(self, lines: Iterable[str], dialect: Dialect, first: int = 1) -> None:
         self._feed = _Feed(lines)
         self._next = first
+        self.size = 0
+        """Characters of the good records so far."""
         self._suspect = False
         self._whole = _well_formed(dialect.delimiter)
         self._reader = csv.reader(
@@ -78,6 +80,7 @@ class Records:
         except csv.Error as error:
             return start, self._resume(str(error))
         self._next += len(feed.record)
+        self.size += feed.length
         if self._suspect:
             self._suspect = self._whole.fullmatch("".join(feed.record)) is None
             if self._suspect:
@@ -116,13 +119,13 @@ class _Feed:
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self._again: list[str] = []
-        self._length = 0
+        self.length = 0
         self.record: list[str] = []
 
     def begin(self) -> None:
         """Forget the lines of the last record."""
         self.record = []
-        self._length = 0
+        self.length = 0
 
     def again(self, lines: list[str]) -> None:
         """Hand these out once more."""
@@ -132,18 +135,18 @@ class _Feed:
         return self
 
     def __next__(self) -> str:
-        if self._length > _LONGEST:
+        if self.length > _LONGEST:
             raise StopIteration
         line = self._again.pop() if self._again else next(self._lines)
         self.record.append(line)
-        self._length += len(line)
+        self.length += len(line)
         return line
 
 
-def take(records: Iterator[tuple[int, list[str] | str]], count: int) -> list[tuple[int, list[str] | str]]:
-    """Return the next records, `count` at most, however long their cells are."""
+def take(records: Records) -> list[tuple[int, list[str] | str]]:
+    """Return the next records, however long their cells are."""
     with _long_cells():
-        return list(islice(records, count))
+        return portion(records, lambda: records.size)
 
 
 @contextmanager
@@ -181,7 +184,7 @@ def sniff(sample: list[str], *, tabs: bool = False) -> Dialect:
 
 def _fit(sample: list[str], dialect: Dialect) -> tuple[int, int, int]:
     """Return the width of the first record, how many are as wide, and how many there are."""
-    records = take(Records(sample, dialect), _SAMPLE_ROWS)
+    records = take(Records(sample, dialect))
     rows = [row for _, row in records if row]
     if not rows or isinstance(rows[0], str):
         return 0, 0, 1

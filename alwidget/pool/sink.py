@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from alwidget.pool.store import Chunks, Store, open_store, read_batches
+from alwidget.pool.store import Chunks, Store, read_batches
 
 __all__ = ["DiskSink", "MemorySink"]
 
@@ -86,8 +86,8 @@ class DiskSink:
             self._base = Chunks(read_batches(self._folder / "base.arrow"))
         return self._base.take("id", rows)
 
-    def finish(self, arrays: Mapping[str, np.ndarray], renamed: Mapping[int, str]) -> Store:
-        """Write the rest, make sure that all of it is on disk, and return the store."""
+    def finish(self, arrays: Mapping[str, np.ndarray], renamed: Mapping[int, str]) -> None:
+        """Write the rest, and make sure that all of it is on disk."""
         self._end_writing()
         if renamed:
             for batch in _renamed(read_batches(self._folder / "base.arrow"), renamed):
@@ -105,7 +105,6 @@ class DiskSink:
                 left.unlink()
         for path in self._folder.iterdir():
             _sync(path)
-        return open_store(self._folder)
 
     def close(self) -> None:
         """Let go of the files; the folder belongs to the caller."""

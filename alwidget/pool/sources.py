@@ -71,6 +71,9 @@ def find_path(data: Any) -> Path | None:
     if not isinstance(shown, str):
         message = f"A path must be text, got {shown!r}."
         raise DataError(message)
+    if not shown:
+        message = "The path is empty."
+        raise DataError(message)
     path = Path(shown).expanduser()
     if "\0" not in shown and _exists(path):
         return path

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from alwidget.errors import DataError
 from alwidget.pool.columns import Column, ColumnKind, kind_of
 from alwidget.pool.mappings import SAMPLE
-from alwidget.pool.problems import Problem, Problems
-from alwidget.pool.reader import CHUNK, Broken, Rows
+from alwidget.pool.problems import Problems
+from alwidget.pool.reader import CHUNK, PORTION, Broken, Reader, Rows
 
 __all__ = ["FrameReader", "TableReader", "from_arrow_file", "from_dataset", "from_parquet", "from_table"]
 
@@ -18,7 +18,7 @@ Batches = Callable[[Sequence[str] | None], Iterator[Any]]
 """Returns record batches with these columns, or with all."""
 
 
-class TableReader:
+class TableReader(Reader):
     """Reads Arrow record batches.
 
     Parameters
@@ -37,9 +37,6 @@ class TableReader:
         For columns of class numbers, the name of each class.
     """
 
-    header: ClassVar[bool] = False
-    unit: ClassVar[str] = "rows"
-
     def __init__(
         self,
         name: str,
@@ -52,7 +49,6 @@ class TableReader:
         names: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.name, self.stem, self.total = name, stem, total
-        self.notes: list[Problem] = []
         self._batches, self._names = batches, names or {}
         self._place = place or (lambda at: f"{name}, row {at + 1}")
         self.columns = self._columns(schema)
@@ -61,7 +57,7 @@ class TableReader:
         """Return the row in words."""
         return self._place(at)
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:
         """Yield the rows; `Rows.at` counts from 0."""
         done = 0
         wanted = list(dict.fromkeys(roles.values()))
@@ -74,8 +70,9 @@ class TableReader:
             except (OSError, ValueError) as error:  # pyarrow's errors are these
                 problems.add("broken", done, f"the file is damaged from here on ({error})")
                 return
-            for start in range(0, batch.num_rows, CHUNK):
-                part = batch.slice(start, CHUNK)
+            step = max(1, min(CHUNK, batch.num_rows * PORTION // max(1, batch.nbytes)))
+            for start in range(0, batch.num_rows, step):
+                part = batch.slice(start, step)
                 cells = {role: self._cells(part.column(name), name) for role, name in roles.items()}
                 yield Rows(cells, range(done, done + part.num_rows), done + part.num_rows)
                 done += part.num_rows
@@ -100,16 +97,13 @@ class TableReader:
         return [Column(name, kinds[name]) for name in schema.names]
 
 
-class FrameReader:
+class FrameReader(Reader):
     """Reads a pandas DataFrame; an index that has a name is a column too."""
 
     name = "the DataFrame"
     stem = "documents"
-    header: ClassVar[bool] = False
-    unit: ClassVar[str] = "rows"
 
     def __init__(self, frame: Any) -> None:
-        self.notes: list[Problem] = []
         named = [level for level in frame.index.names if level is not None and level not in frame.columns]
         self._frame = frame.reset_index(level=named) if named else frame
         self._names = [str(column) for column in self._frame.columns]
@@ -123,7 +117,7 @@ class FrameReader:
         """Return the row in pandas' words."""
         return f"data.iloc[{at}]"
 
-    def rows(self, roles: Mapping[str, str], problems: Problems) -> Iterator[Rows]:  # noqa: ARG002  no row is broken
+    def rows(self, roles: Mapping[str, str], problems: Problems) -> Generator[Rows]:  # noqa: ARG002  no row is broken
         """Yield the rows; `Rows.at` counts from 0."""
         series = {role: self._frame.iloc[:, self._names.index(name)] for role, name in roles.items()}
         for start in range(0, len(self._frame), CHUNK):

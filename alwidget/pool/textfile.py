@@ -6,7 +6,7 @@ import codecs
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -32,6 +32,18 @@ def is_gzip(path: Path) -> bool:
     """Return whether the file is packed with gzip, whatever it is called."""
     with path.open("rb") as file:
         return file.read(2) == _GZIP
+
+
+class _Unpacked(gzip.GzipFile):
+    """Unpacks a file and closes it; a plain `gzip.GzipFile` leaves that to whoever opened the file."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed = packed
+        super().__init__(fileobj=packed, mode="rb")
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
 
 def known(encoding: str) -> str:
@@ -86,7 +98,7 @@ class TextFile:
         """Bytes of the file that have been read; packed bytes where it is packed."""
         return self._raw.tell() if self._raw is not None and not self._raw.closed else self.total
 
-    def lines(self, problems: Problems | None = None) -> Iterator[str]:
+    def lines(self, problems: Problems | None = None) -> Generator[str]:
         """Yield the lines with their ends; what ends the reading early is reported, or raised without `problems`."""
         with self.text() as text:
             yield from self.guarded(text.__next__, problems)
@@ -128,8 +140,7 @@ class TextFile:
         self._raw = self.path.open("rb")
         if not self._packed:
             return self._raw
-        unpacked = gzip.GzipFile(fileobj=self._raw)
-        return cast("BinaryIO", io.BufferedReader(unpacked, 1 << 16))
+        return cast("BinaryIO", io.BufferedReader(_Unpacked(self._raw), 1 << 16))
 
     def _refuse_binary(self, head: bytes) -> None:
         for magic, what in _MAGIC.items():
@@ -164,4 +175,4 @@ class TextFile:
         if problems is None:
             message = f"{self.name}: {what}."
             raise DataError(message)
-        problems.note("broken", what)
+        problems.note("broken", what, last=True)
