@@ -16,7 +16,6 @@ from alwidget.widget import protocol as p
 if TYPE_CHECKING:
     from alwidget.engine import Engine
     from alwidget.engine.queue import Queued
-    from alwidget.intake import Intake
     from alwidget.log import Entry
     from alwidget.session import Session
 
@@ -32,8 +31,8 @@ START_AFTER = 1.0
 class SessionHost:
     """Answers the widget's messages, and tells it what happens elsewhere."""
 
-    def __init__(self, session: Session, engine: Engine, intake: Intake) -> None:
-        self._session, self._engine, self._intake = session, engine, intake
+    def __init__(self, session: Session, engine: Engine) -> None:
+        self._session, self._engine = session, engine
         self._log = session.log
         self._lock = threading.Lock()
         self._listeners: list[Callable[[p.ToPage], None]] = []
@@ -277,9 +276,9 @@ class SessionHost:
         )
 
     def _labels(self) -> list[p.LabelInfo]:
-        counts = self._intake.label_counts
+        counts = self._log.state.label_counts
         return [
-            p.LabelInfo(name=label.name, definition=label.definition, count=counts[label.name])
+            p.LabelInfo(name=label.name, definition=label.definition, count=counts.get(label.name, 0))
             for label in self._log.state.labels
         ]
 

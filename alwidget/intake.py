@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ class Intake:
         self._pool, self._log, self._task = pool, log, task
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int | None, object]] = {}
-        self.label_counts: Counter[str] = Counter()
         self.detached: set[str] = set()
         self.newest_round = 0
 
@@ -61,13 +59,9 @@ class Intake:
     def _take(self, doc: str, answer: Answer | None, engine: Engine, *, quiet: bool) -> None:
         index = self._index(doc, answer)
         with self._lock:
-            before = self._held.pop(doc, None)
-            if before is not None and before[1] is not None:
-                self.label_counts[str(before[1])] -= 1
+            self._held.pop(doc, None)
             if answer is not None:
                 self._held[doc] = (index, answer.value)
-                if answer.value is not None:
-                    self.label_counts[str(answer.value)] += 1
         if index is None:
             return
         if answer is None:

@@ -107,10 +107,11 @@ def annotate(
         if isinstance(data, Pool)
         else Pool.load(data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict)
     )
-    coined = not given and labels is not None
-    if not given and pool.has_labels:
-        given = tasks.read_labels(sorted(_labels_of(pool)))
     where = Path(path) if path is not None else Path(f"{pool.name}.alw")
+    resumed = (where / "session.json").exists()
+    if labels is None and not resumed and pool.has_labels:
+        given = tasks.read_labels(sorted(_labels_of(pool)))
+    coined = not given and not (resumed and labels is None)
     _retire(where)
     settings = {
         "model": model if isinstance(model, str) else model.name,
@@ -121,15 +122,17 @@ def annotate(
         "seed": seed,
         "pool": {"fingerprint": pool.fingerprint, "documents": len(pool), "name": pool.name},
     }
+    kept = {name: value for name, value in settings.items() if value is not None}
     log = Log.open(
         where,
         task=tasks.get(task, [item.name for item in given]),
         labels=given,
-        open_labels=coined or not given,
-        settings={name: value for name, value in settings.items() if value is not None},
+        open_labels=coined,
+        settings=kept,
         annotator=annotator or _who(),
     )
     try:
+        log.update_settings(**kept)
         return _assemble(pool, log, model, chosen, subsample, batch_size, seed)
     except BaseException:
         log.close()
@@ -167,7 +170,7 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
         if "strategy" in kept:
             kept["strategy"] = strategies.from_settings(kept["strategy"])
         defaults: dict[str, Any] = {"labels": names, "task": stored["task"], **kept}
-        return annotate(data, **{**defaults, **options, "path": where})
+        return annotate(data, **{"task": stored["task"], **kept, **options, "path": where})
     if options:
         message = f"Without data a session is read-only; {', '.join(options)} would have no effect."
         raise ArgumentError(message)
@@ -244,7 +247,7 @@ def _assemble(
     intake.load(engine)
     engine.restore(intake.newest_round)
     session = Session(pool, log, task, engine, intake, name=name or pool.name)
-    log.subscribe(lambda ids: intake.update(ids, engine))
+    log.subscribe(lambda ids, _: intake.update(ids, engine))
     _notices(session, intake)
     with _live_lock:
         _live[Path(log.path).resolve()] = session

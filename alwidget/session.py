@@ -268,7 +268,7 @@ class Session:
                 from alwidget.host import SessionHost
                 from alwidget.widget.widget import AnnotationWidget
 
-                self._widget = AnnotationWidget(SessionHost(self, self._engine, self._intake))
+                self._widget = AnnotationWidget(SessionHost(self, self._engine))
             return self._widget
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
