@@ -127,7 +127,8 @@ class ArrayView:
 
     def probs_at(self, positions: np.ndarray) -> np.ndarray:
         """Return class probabilities of some candidates only, (k, C)."""
-        return self.probs[positions]
+        chosen: np.ndarray = self.probs[positions]
+        return chosen
 
     def __getattr__(self, name: str) -> Any:
         """Say what is missing; called only for what was not given."""

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from alwidget.errors import StrategyError, near_miss
 from alwidget.strategies.base import Strategy
@@ -126,5 +126,5 @@ def _run(file: Path) -> ModuleType:
 
 
 def _offer(point: EntryPoint) -> str:
-    package = cast("str | None", point.dist.name if point.dist is not None else None)
-    return f"{package or 'an unnamed package'} ({point.value})"
+    package = point.dist.name if point.dist is not None else "an unnamed package"
+    return f"{package} ({point.value})"

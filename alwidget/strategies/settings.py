@@ -37,9 +37,7 @@ def to_settings(strategy: Strategy) -> dict[str, Any]:
     except StrategyError:
         known = False
     if not known:
-        message = (
-            f'The strategy "{strategy.name}" is not found by its name; pass it again when you resume the session.'
-        )
+        message = f'"{strategy.name}" is not found by its name; pass it again when you resume the session.'
         raise StrategyError(message)
     try:
         json.dumps(options, allow_nan=False)
@@ -49,7 +47,7 @@ def to_settings(strategy: Strategy) -> dict[str, Any]:
     return {"strategy": strategy.name, "options": options}
 
 
-def from_settings(settings: str | Mapping[str, Any]) -> Strategy:
+def from_settings(settings: Any) -> Strategy:
     """Return the strategy that was kept: `settings` of `to_settings`, or a bare name.
 
     Raises
@@ -63,19 +61,22 @@ def from_settings(settings: str | Mapping[str, Any]) -> Strategy:
     >>> from_settings({"schedule": [["bert-km", {"rounds": 2}], ["entropy", None]]})
     Schedule([("bert-km", 2), ("entropy", None)])
     """
+    shown = repr(settings)
     if isinstance(settings, str):
         settings = {"strategy": settings}
-    if isinstance(settings, Mapping) and isinstance(parts := settings.get("schedule"), list):
+    if not isinstance(settings, Mapping):
+        settings = {}
+    if isinstance(parts := settings.get("schedule"), list):
         if all(isinstance(part, list | tuple) and len(part) == 2 for part in parts):  # noqa: PLR2004
             return Schedule([(from_settings(part), until) for part, until in parts])
-    elif isinstance(settings, Mapping) and isinstance(name := settings.get("strategy"), str):
+    elif isinstance(name := settings.get("strategy"), str):
         if is_file(name):
             message = f'The settings name "{name}", a file of code. Pass it yourself: strategy="{name}".'
             raise StrategyError(message)
         options = settings.get("options") or {}
         if isinstance(options, Mapping):
             return get(name, **options)
-    message = f"These settings are no strategy: {settings!r}."
+    message = f"These settings are no strategy: {shown}."
     raise StrategyError(message)
 
 
@@ -83,8 +84,6 @@ def _condition(until: Until | None) -> dict[str, int] | None:
     if until is None:
         return None
     if until.predicate is not None:
-        message = (
-            "A schedule with a function as a condition cannot be kept; pass it again when you resume the session."
-        )
+        message = "A condition that is a function cannot be kept; pass the schedule again when you resume the session."
         raise StrategyError(message)
     return {name: value for name in ("rounds", "labels") if (value := getattr(until, name)) is not None}

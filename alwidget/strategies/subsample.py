@@ -109,7 +109,7 @@ class RandomSubsampler(Subsampler):
     name = "random"
 
     def __init__(self, size: float = AUTO) -> None:
-        if isinstance(size, bool) or not isinstance(size, int | float) or not size > 0 or (size > 1 and size % 1):
+        if isinstance(size, bool) or not size > 0 or (size > 1 and size % 1):
             message = f'"random" takes a whole number of documents or a share below 1, got {size!r}.'
             raise StrategyError(message)
         self.size = int(size) if size >= 1 else size
@@ -192,5 +192,5 @@ def subsampler(spec: str | Subsampler | None, strategy: Strategy | None = None) 
     try:
         return RandomSubsampler(float(size) if "." in size else int(size))
     except ValueError as error:
-        message = f'subsample="{spec}" cannot be read; write a number of documents ("random:10000") or a share ("random:0.1").'
+        message = f'subsample="{spec}" cannot be read; write a number ("random:10000") or a share ("random:0.1").'
         raise StrategyError(message) from error

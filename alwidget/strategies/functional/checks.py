@@ -93,7 +93,8 @@ def as_probs(values: Any, name: str = "probs") -> np.ndarray:
     array = as_matrix(values, name, "documents", "classes")
     for rows in steps(len(array), array.shape[1]):
         part = np.array(array[rows].T, dtype=np.float64, order="C")
-        total = part.sum(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = part.sum(axis=0)
         # one pass tells good from bad: NaN and infinity reach the sum, and the comparison with NaN is false
         if bool((np.abs(total - 1) <= ROW_TOLERANCE).all()) and part.min() >= -1e-9:  # noqa: PLR2004
             continue
@@ -188,7 +189,8 @@ def _why_not_probs(rows: np.ndarray, start: int, name: str) -> str:
     if not finite.all():
         at = int((~finite).argmax())
         return f"{name} holds NaN or infinity, first in row {start + at}: {_shown(rows[at])}."
-    total = rows.sum(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = rows.sum(axis=1)
     bad = (np.abs(total - 1) > ROW_TOLERANCE) | (rows.min(axis=1) < -1e-9)  # noqa: PLR2004
     at = int(bad.argmax())
     row = rows[at]

@@ -15,7 +15,7 @@ from alwidget.strategies.functional.checks import steps
 
 __all__ = ["CELLS", "Clustering", "Vectors", "cluster", "seeds", "unit_rows"]
 
-TRIALS = 8
+TRIALS = 16
 """Candidates for each seed; the best is kept, so that well separated groups get one seed each."""
 SEED_ROUNDS = 64
 """Where all pairs of distances would take too much memory, seeds are drawn in this many rounds, several at a time."""
@@ -78,6 +78,13 @@ class Vectors:
         out: np.ndarray = unit_rows(part) if self.scale is None else np.divide(part, self.scale, dtype=np.float64)
         out -= self.offset
         return out.astype(np.float32, copy=False)
+
+    def gathered(self, positions: np.ndarray) -> np.ndarray:
+        """Return many of the vectors, float32, shape (n, d); no second copy of them is held meanwhile."""
+        out = np.empty((len(positions), self.rows.shape[1]), dtype=np.float32)
+        for part in steps(*out.shape, CELLS):
+            out[part] = self.at(positions[part])
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +158,7 @@ def cluster(rows: np.ndarray, k: int, rng: np.random.Generator, *, unit: bool = 
     vectors = Vectors.of(rows, unit=unit)
     most = max(TRAINING, TRAINING_PER_CENTRE * k)
     most = max(min(most, TRAINING_BYTES // (4 * rows.shape[1])), 2 * k)
-    order = rng.permutation(len(rows))
-    training = vectors.at(slice(None) if len(rows) <= most else np.sort(order[:most]))
+    training = vectors.gathered(np.sort(rng.permutation(len(rows))[:most]))
     subset = max(SUBSET, SUBSET_PER_CENTRE * k)
     if 2 * subset < len(training):
         some = training[np.sort(rng.permutation(len(training))[:subset])]

@@ -182,13 +182,13 @@ def _one_minus_margin(p: np.ndarray) -> np.ndarray:
     for row in p[2:]:
         np.maximum(second, np.minimum(first, row), out=second)
         np.maximum(first, row, out=first)
-    margin: np.ndarray = first - second
-    return np.subtract(1, margin, out=margin)
+    score: np.ndarray = 1 - (first - second)
+    return score
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
     """Return the entropy of every column of `p`, shape (C, n); `p` is overwritten."""
     logs = np.log(p, where=p > 0, out=np.zeros_like(p))
     p *= logs
-    total: np.ndarray = p.sum(axis=0)
-    return np.negative(total, out=total)
+    score: np.ndarray = -p.sum(axis=0)
+    return score

@@ -1,0 +1,190 @@
+"""Rounds over plain arrays, answers by score, and the subsets that rounds look at."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alwidget import strategies
+from alwidget.errors import StrategyError
+from alwidget.strategies import ArrayView, by_score, subsampler, without_scores
+
+
+def test_a_view_says_what_its_arrays_say():
+    view = ArrayView(
+        probs=np.full((4, 3), 1 / 3),
+        embeddings=np.ones((4, 2)),
+        labelled_y=[0, 2],
+        labelled_probs=np.full((2, 3), 1 / 3),
+        labelled_embeddings=np.ones((2, 2)),
+        candidates=[10, 11, 12, 13],
+        labelled=[3, 4],
+        sources=["a", "b", "a", "b"],
+        round=3,
+    )
+    assert (view.size, view.n_classes, view.round, view.fitted) == (4, 3, 3, True)
+    assert view.candidates.tolist() == [10, 11, 12, 13]
+    assert view.labelled.tolist() == [3, 4]
+    assert view.labelled_y.dtype == np.int64
+    assert view.sources.tolist() == ["a", "b", "a", "b"]
+    assert view.probs_at(np.array([1, 3])).shape == (2, 3)
+
+
+def test_a_view_fills_in_what_can_be_known():
+    view = ArrayView(embeddings=np.ones((4, 2)), labelled_y=[1, 0, 4])
+    assert (view.size, view.n_classes, view.round, view.fitted) == (4, 5, 0, False)
+    assert view.candidates.tolist() == [0, 1, 2, 3]
+    assert view.labelled.tolist() == [4, 5, 6]
+    assert view.sources is None
+    assert view.dynamics is None
+    assert ArrayView(size=7).size == 7
+    assert ArrayView(size=7).labelled_y.tolist() == []
+    assert ArrayView(probs=[[1.0]], fitted=False).fitted is False
+
+
+def test_what_was_not_given_is_said_when_it_is_read():
+    view = ArrayView(probs=[[0.5, 0.5]])
+    with pytest.raises(StrategyError, match=r"no embeddings. Give it: ArrayView\(embeddings=…, shape \(N, d\)\)"):
+        _ = view.embeddings
+    assert not hasattr(view, "labelled_embeddings")
+    assert not hasattr(view, "_private")
+    with pytest.raises(StrategyError, match="no embeddings"):
+        strategies.get("bert-km").select(view, 1, np.random.default_rng(0))
+
+
+def test_a_strategy_of_your_own_may_read_more():
+    assert ArrayView(size=2, lengths=[3, 4]).lengths == [3, 4]
+
+
+def test_the_arrays_cannot_be_written_to_and_are_not_copied():
+    probs = np.full((4, 2), 0.5)
+    view = ArrayView(probs=probs)
+    with pytest.raises(ValueError, match="read-only"):
+        view.probs.sort()
+    assert np.shares_memory(view.probs, probs)
+    probs[0] = [0.1, 0.9]
+    assert view.probs[0].tolist() == [0.1, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("given_as", "said"),
+    [
+        ({}, "Nothing says how many candidates"),
+        ({"labelled_y": [0, 1]}, "Nothing says how many candidates"),
+        ({"probs": np.ones((3, 1)), "embeddings": np.ones((4, 2))}, "candidates: probs has 3, embeddings has 4"),
+        ({"probs": np.ones((3, 1)), "size": 5}, "probs has 3, size has 5"),
+        ({"probs": np.ones((3, 1)), "n_classes": 2}, "classes: probs has 1, n_classes has 2"),
+        ({"probs": np.ones((3, 1)), "labelled_probs": np.ones((3, 2))}, "classes: probs has 1, labelled_probs has 2"),
+        ({"embeddings": np.ones((3, 1)), "labelled_embeddings": np.ones((3, 2))}, "dimensions: "),
+        ({"size": 3, "labelled_y": [0], "labelled": [1, 2]}, "labelled documents: "),
+        ({"size": 3, "sources": ["a"]}, "sources has 1, size has 3"),
+        ({"probs": [0.5, 0.5]}, r"probs must have 2 axes \(N candidates, C classes\)"),
+        ({"probs": "abc"}, "real numbers"),
+        ({"size": 2, "labelled_y": [0.5]}, "labelled_y must hold whole numbers"),
+        ({"size": -1}, "size must be at least 0"),
+        ({"size": 2, "round": -1}, "round must be at least 0"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(given_as, said):
+    with pytest.raises(StrategyError, match=said):
+        ArrayView(**given_as)
+
+
+def test_answers_by_score_and_without():
+    ranked = by_score(np.array([1, 5, 3]), 2)
+    assert ranked.indices.tolist() == [1, 2]
+    assert ranked.scores.tolist() == [5.0, 3.0]
+    assert np.isnan(without_scores(np.array([2, 0])).scores).all()
+
+
+@given(size=st.integers(1, 60), n=st.integers(0, 50), least=st.integers(0, 60), seed=st.integers(0, 9))
+def test_a_random_subset_is_what_it_says(size, n, least, seed):
+    available = np.arange(n) * 3
+    subset = subsampler(f"random:{size}").select(available, np.random.default_rng(seed), least=least)
+    assert len(subset.positions) == len(subset.propensity) == min(n, max(size, least))
+    assert subset.positions.dtype == np.int64
+    assert (np.diff(subset.positions) > 0).all()
+    assert set(subset.positions.tolist()) <= set(range(n))
+    assert (subset.propensity == (len(subset.positions) / n if n else 1)).all()
+    again = subsampler(f"random:{size}").select(available, np.random.default_rng(seed), least=least)
+    assert again.positions.tolist() == subset.positions.tolist()
+
+
+def test_every_document_is_as_likely_to_be_looked_at():
+    rng, counts = np.random.default_rng(0), np.zeros(20)
+    for _ in range(3000):
+        counts[subsampler("random:5").select(np.arange(20), rng).positions] += 1
+    expected = 3000 * 5 / 20
+    assert ((counts - expected) ** 2 / expected).sum() < 36.2  # chi-square, 19 degrees of freedom, fixed seed
+
+
+def test_a_share_of_the_pool():
+    assert len(subsampler("random:0.1").select(np.arange(1001), np.random.default_rng(0)).positions) == 101
+    assert str(subsampler("random:0.1")) == "random:0.1"
+
+
+def test_everything():
+    for spec in (None, "none"):
+        subset = subsampler(spec).select(np.arange(4), np.random.default_rng(0))
+        assert subset.positions.tolist() == [0, 1, 2, 3]
+        assert subset.propensity.tolist() == [1, 1, 1, 1]
+
+
+def test_the_subset_of_a_million_is_no_larger_than_that_of_ten_thousand():
+    for n in (10_000, 1_000_000):
+        subset = subsampler("auto", strategies.get("tyrogue")).select(np.arange(n), np.random.default_rng(0))
+        assert len(subset.positions) == 10_000
+        assert subset.propensity[0] == 10_000 / n
+
+
+def test_what_a_person_may_write():
+    assert str(subsampler("random")) == "random:10000"
+    assert str(subsampler("auto")) == "random:10000"
+    assert str(subsampler("auto", strategies.get("entropy"))) == "random:10000"
+    assert str(subsampler("none")) == "none"
+    same = subsampler("random:7")
+    assert subsampler(same) is same
+    assert repr(same) == 'subsampler("random:7")'
+
+    class Brings(strategies.Pointwise):
+        name = "brings"
+        subsample = "random:77"
+
+        def scores(self, view):
+            return np.zeros(view.size)
+
+    assert str(subsampler("auto", Brings())) == "random:77"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("rondom:5", 'no subsampler "rondom"; choose from "auto", "random", "none". Did you mean "random"'),
+        ("random:", "cannot be read; write a number"),
+        ("random:many", "cannot be read; write a number"),
+        ("random:0", "cannot be read; write a number"),
+        ("random:-5", "cannot be read"),
+        ("random:1.5", "cannot be read"),
+        ("random:nan.", "cannot be read"),
+        ("none:5", "takes no size"),
+        (5, "is a text such as"),
+    ],
+)
+def test_subsets_that_there_are_not(spec, said):
+    with pytest.raises(StrategyError, match=said):
+        subsampler(spec)
+
+
+def test_sizes_that_make_no_sense():
+    for size in (math.inf, math.nan, True, 0):
+        with pytest.raises(StrategyError, match="share below 1"):
+            strategies.subsample.RandomSubsampler(size)
+
+
+def test_subsamplers_are_listed():
+    assert set(strategies.available_subsamplers()) == {"random", "none"}
+    assert all(line.endswith(".") for line in strategies.available_subsamplers().values())
