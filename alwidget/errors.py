@@ -71,7 +71,7 @@ class MissingExtraError(AlwidgetError, ImportError):
     """An optional dependency is missing; the message holds the command that installs it."""
 
 
-class Cancelled(AlwidgetError):
+class Cancelled(AlwidgetError):  # noqa: N818  it is no error: somebody asked for it
     """Work in the background was stopped because newer labels arrived or the session closed."""
 
 

@@ -6,7 +6,7 @@ import statistics
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from alwidget import strategies as _strategies
 from alwidget.errors import SessionClosedError
@@ -313,7 +313,7 @@ class SessionHost:
             suggestion=suggestion,
             why=why,
             answer=answer.value if answer else None,
-            status=answer.status if answer else None,
+            status=(answer.status or None) if answer else None,
             note=answer.note if answer else None,
         )
 
@@ -328,7 +328,7 @@ class SessionHost:
         return p.HistoryEntry(
             client=entry.client,
             item=entry.id or "",
-            action=entry.event,
+            action=cast("p.Action", entry.event),
             excerpt=excerpt if len(excerpt) <= EXCERPT else excerpt[:EXCERPT] + "…",
             value=entry.value,
             origin=entry.origin,

@@ -166,10 +166,8 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
             for name in ("model", "strategy", "subsample", "batch_size", "guidelines", "seed")
             if name in stored["settings"]
         }
-        names = {item["name"]: item.get("definition", "") for item in stored["labels"]}
         if "strategy" in kept:
             kept["strategy"] = strategies.from_settings(kept["strategy"])
-        defaults: dict[str, Any] = {"labels": names, "task": stored["task"], **kept}
         return annotate(data, **{"task": stored["task"], **kept, **options, "path": where})
     if options:
         message = f"Without data a session is read-only; {', '.join(options)} would have no effect."

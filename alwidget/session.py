@@ -65,16 +65,14 @@ class Session:
         2
         >>> session.close()
         """
-        if not isinstance(n, int | np.integer) or n < 0:
-            message = f"next({n!r}): the number of documents must be a whole number, 0 or more."
-            raise ArgumentError(message)
+        n = _whole(n, "next: the number of documents", least=0)
         self._check_open()
         self.log.refresh()
         skip = frozenset(self.pool.index_of(doc) for doc in exclude if doc in self.pool)
         desk = self._engine.desk
         if not self._engine.started and len(desk) < min(n, len(desk.open)) and desk.closed and not self.log.read_only:
             self._engine.step()
-        return [self._item(entry) for entry in self._engine.head(int(n), skip)]
+        return [self._item(entry) for entry in self._engine.head(n, skip)]
 
     def record(
         self,
@@ -167,10 +165,7 @@ class Session:
 
     @batch_size.setter
     def batch_size(self, size: int) -> None:
-        if not isinstance(size, int) or size < 1:
-            message = f"batch_size={size!r}: it must be a whole number, 1 or more."
-            raise ArgumentError(message)
-        self._engine.set_batch_size(size)
+        self._engine.set_batch_size(_whole(size, "batch_size", least=1))
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Return the label of each text, as the model sees it now; trains first when there is no model yet."""
@@ -371,3 +366,11 @@ class Session:
             from alwidget.errors import SessionClosedError
 
             raise SessionClosedError(self._closed)
+
+
+def _whole(value: object, what: str, *, least: int) -> int:
+    """Return a whole number that is large enough, or raise an error that names it."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+        return int(value)
+    message = f"{what} must be a whole number, {least} or more, got {value!r}."
+    raise ArgumentError(message)
