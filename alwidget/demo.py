@@ -181,7 +181,7 @@ def _open(
     batch_size: int,
     seed: int,
 ) -> Session:
-    from alwidget.session import annotate
+    from alwidget.opening import annotate
 
     return annotate(
         documents,

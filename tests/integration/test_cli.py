@@ -181,7 +181,7 @@ def test_export_of_an_empty_session_is_an_error(tmp_path):
 def test_check_of_a_good_session_says_so(session_path, tmp_path):
     done = alw("check", session_path, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no problem" in done.stdout
+    assert "All is well." in done.stdout
 
 
 def test_check_finds_a_broken_line_and_repair_sets_it_aside(tmp_path):
