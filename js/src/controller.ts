@@ -50,7 +50,11 @@ export class Controller {
     }
     const { suggestion, why } = item;
     const seen = suggestion === null ? null : { ...suggestion, probs: null };
-    this.#decide({ action: "annotate", item: item.item, value, origin, seconds: this.#seconds(), seen, why }, item, at);
+    this.#decide(
+      { action: "annotate", item: item.item, value, origin, seconds: this.#seconds(), seen, why },
+      item,
+      at,
+    );
     this.#announce(`${describe(value)}.`);
     return true;
   }
@@ -220,7 +224,10 @@ export class Controller {
     this.#sync.wake();
     const { pending, savedAt, counts: kernel } = this.store.state;
     if (pending.size > 0) {
-      this.#sync.toast("info", `${plural(pending.size, "decision")} on the way to the disk; each is written as soon as the kernel hears it.`);
+      this.#sync.toast(
+        "info",
+        `${plural(pending.size, "decision")} on the way to the disk; each is written as soon as the kernel hears it.`,
+      );
     } else {
       const time = savedAt === null ? "" : ` Last one written at ${new Date(savedAt).toLocaleTimeString()}.`;
       this.#sync.toast("info", `All ${plural(kernel.saved, "answer")} are on disk.${time}`);

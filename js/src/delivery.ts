@@ -140,7 +140,10 @@ export class Delivery {
 
   /** How the kernel seems, from what it has not answered, and from what the host says of it. */
   link(now: number, kernel: KernelState): Link {
-    const since = Math.min(this.#oldest()?.since ?? Number.POSITIVE_INFINITY, this.#hello?.since ?? Number.POSITIVE_INFINITY);
+    const since = Math.min(
+      this.#oldest()?.since ?? Number.POSITIVE_INFINITY,
+      this.#hello?.since ?? Number.POSITIVE_INFINITY,
+    );
     const waited = now - since;
     const silent = now - Math.max(this.#heard, Number.isFinite(since) ? since : now);
     const gone = kernel === "gone";

@@ -5,21 +5,21 @@
  * read from the physical key, so that layouts which need Shift for them work too.
  */
 export const COMMANDS = {
-  accept: "accept the suggestion, or keep the answer",
-  skip: "skip this document",
+  accept: "accept, or keep the answer",
+  skip: "skip",
   undo: "undo",
   redo: "redo",
-  previous: "look at the previous document",
-  next: "look at the next document",
-  picker: "find a label by typing",
+  previous: "previous document",
+  next: "next document",
+  picker: "find a label",
   flag: "flag with a note",
-  comment: "write a comment",
+  comment: "comment",
   goto: "go to a document",
   history: "history",
   guidelines: "guidelines",
   model: "model",
   keys: "these keys",
-  save: "write everything to disk now",
+  save: "is all saved?",
   close: "close what is open",
 } as const;
 
@@ -167,7 +167,11 @@ export function chordOf(event: KeyLike): Chord | null {
   if (reserved.includes(name) || labelIndex(event) !== null || /^\d$/.test(name)) {
     return null;
   }
-  const plain = /^[a-z]$/i.test(name) ? (event.ctrlKey || event.metaKey ? name.toUpperCase() : name.toLowerCase()) : name;
+  const plain = /^[a-z]$/i.test(name)
+    ? event.ctrlKey || event.metaKey
+      ? name.toUpperCase()
+      : name.toLowerCase()
+    : name;
   const symbol = plain.length === 1 && !/[a-z]/i.test(plain);
   const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
   const alt = event.altKey && !symbol ? "Alt+" : "";

@@ -88,5 +88,7 @@ function strings(value: unknown): string[] {
 }
 
 function isItem(value: unknown): value is Item {
-  return typeof value === "object" && value !== null && "item" in value && "text" in value && typeof value.text === "string";
+  return (
+    typeof value === "object" && value !== null && "item" in value && "text" in value && typeof value.text === "string"
+  );
 }

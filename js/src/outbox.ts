@@ -132,7 +132,8 @@ export class Outbox {
     const prefix = `${PREFIX}${this.#place.session}:`;
     const ids = new Set<string>();
     for (const key of this.#store.keys(prefix)) {
-      const decide = key.startsWith(this.#own()) || key.endsWith(`:${OWNER}`) ? null : readDecide(this.#store.get(key));
+      const decide =
+        key.startsWith(this.#own()) || key.endsWith(`:${OWNER}`) ? null : readDecide(this.#store.get(key));
       if (decide?.item != null && decide.action !== "undo" && decide.action !== "note") {
         ids.add(decide.item);
       }

@@ -2,19 +2,19 @@
  * How much room the document gets, so that nothing below it moves from card to card.
  *
  * The room fits nine of ten documents that are known, within bounds; longer ones scroll inside it. It grows when longer
- * documents come, and never shrinks while the widget is on the page.
+ * documents come, and never shrinks while the widget is on the page. At its largest it cuts a line in two: there is more.
  */
 import type { Item } from "./protocol";
 
-const LINES = { least: 4, most: 13 };
-const TEXT_EM = 18;
+const LINES = { least: 4, most: 12.45 };
 /** Mean width of a Latin letter in the interface's font, in em, and the longest line in letters. */
-const LETTER_EM = 0.5;
-const LONGEST_LINE = 78;
+const LETTER_EM = 0.53;
+const LONGEST_LINE = 74;
 const LOOK_AT = 4_000;
 
-export function lettersPerLine(width: number): number {
-  return Math.max(16, Math.min(LONGEST_LINE, Math.floor(width / (TEXT_EM * LETTER_EM))));
+/** Letters that fit in a line of this width, both in CSS pixels. */
+export function lettersPerLine(width: number, font: number): number {
+  return Math.max(16, Math.min(LONGEST_LINE, Math.floor(width / (font * LETTER_EM))));
 }
 
 /** Lines that a text takes; wide scripts count double. */
@@ -31,8 +31,7 @@ export function linesOf(text: string, perLine: number): number {
 }
 
 /** Lines that nine of ten documents need, a pair of texts counted with its captions. */
-export function linesFor(items: Iterable<Item>, width: number): number {
-  const perLine = lettersPerLine(width);
+export function linesFor(items: Iterable<Item>, perLine: number): number {
   const needs: number[] = [];
   for (const item of items) {
     const pair = item.text_pair === null ? 0 : linesOf(item.text_pair, perLine) + 3;
@@ -44,22 +43,23 @@ export function linesFor(items: Iterable<Item>, width: number): number {
 }
 
 export class Room {
-  #width = 0;
-  #lines = LINES.least;
-  #seen: ReadonlyMap<string, Item> | null = null;
+  #perLine = 0;
+  #known = -1;
+  #lines: number = LINES.least;
 
-  /** Lines for these items at this width; only ever more, until the width is another one. */
-  lines(items: ReadonlyMap<string, Item>, width: number): number {
-    const bucket = Math.round(width / 40);
-    if (bucket !== this.#width) {
-      this.#width = bucket;
+  /**
+   * Lines to reserve with this many letters each; only ever more, until lines have another width. `known` counts the documents that
+   * the page knows: only when it changes are they looked at again, so that deciding costs nothing here.
+   */
+  lines(known: number, items: () => Iterable<Item>, perLine: number): number {
+    if (perLine !== this.#perLine) {
+      this.#perLine = perLine;
+      this.#known = -1;
       this.#lines = LINES.least;
-      this.#seen = null;
     }
-    if (items !== this.#seen && items.size > 0) {
-      const grown = this.#seen === null || items.size !== this.#seen.size;
-      this.#seen = items;
-      this.#lines = grown ? Math.max(this.#lines, linesFor(items.values(), width)) : this.#lines;
+    if (known !== this.#known && known > 0) {
+      this.#known = known;
+      this.#lines = Math.max(this.#lines, linesFor(items(), perLine));
     }
     return this.#lines;
   }

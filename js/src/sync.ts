@@ -37,7 +37,8 @@ export interface Stores {
   session: Storage;
 }
 
-export type DecideFields = Pick<Decide, "action"> & Partial<Omit<Decide, "kind" | "view" | "seq" | "client" | "action">>;
+export type DecideFields = Pick<Decide, "action"> &
+  Partial<Omit<Decide, "kind" | "view" | "seq" | "client" | "action">>;
 
 interface Waiting {
   resolve: (data: unknown) => void;
@@ -66,10 +67,16 @@ export class Sync {
   #outbox: Outbox | null = null;
   #seq = 0;
   #toasts = 0;
+  #noticed: string | null = null;
   #beatAt = 0;
   #hidden = false;
 
-  constructor(connection: Connection, store: Store, stores: Stores, onSaved: (client: string) => void = () => undefined) {
+  constructor(
+    connection: Connection,
+    store: Store,
+    stores: Stores,
+    onSaved: (client: string) => void = () => undefined,
+  ) {
     this.#onSaved = onSaved;
     this.#connection = connection;
     this.#store = store;
@@ -77,7 +84,13 @@ export class Sync {
     this.#memory = new TabMemory(stores.session);
     this.#delivery = new Delivery({
       send: (message) => connection.send(message),
-      hello: (waiting): Hello => ({ kind: "hello", view: this.view, seq: this.#next(), protocol: PROTOCOL_VERSION, waiting }),
+      hello: (waiting): Hello => ({
+        kind: "hello",
+        view: this.view,
+        seq: this.#next(),
+        protocol: PROTOCOL_VERSION,
+        waiting,
+      }),
     });
   }
 
@@ -131,7 +144,10 @@ export class Sync {
     const kept = this.#outbox?.durable ?? true;
     this.#outbox?.add(decide, now);
     if (kept && this.#outbox?.durable === false) {
-      this.toast("warning", "This browser keeps nothing for this page: decisions that wait would be lost if it is closed.");
+      this.toast(
+        "warning",
+        "This browser keeps nothing for this page: decisions that wait would be lost if it is closed.",
+      );
     }
     if (decide.item !== null && decide.action !== "note") {
       this.#memory.decided(decide.item, isAnswered(this.#store.state, decide.item));
@@ -249,7 +265,8 @@ export class Sync {
     const queue = snapshot.queue.filter(({ item }) => !elsewhere.has(item));
     this.#store.dispatch({ type: "snapshot", snapshot: { ...snapshot, queue }, live, memory });
     this.#adopt();
-    if (live && first && snapshot.notice !== null) {
+    if (snapshot.notice !== null && snapshot.notice !== this.#noticed) {
+      this.#noticed = snapshot.notice;
       this.toast("info", snapshot.notice);
     }
   }
@@ -304,7 +321,12 @@ export class Sync {
     }
     if (ack.view === this.view) {
       this.#answer(ack.seq)?.resolve(null);
-      this.#store.dispatch({ type: "own-ack", client: ack.client ?? "", ack: { ...ack, entry: null, item: null }, now });
+      this.#store.dispatch({
+        type: "own-ack",
+        client: ack.client ?? "",
+        ack: { ...ack, entry: null, item: null },
+        now,
+      });
       return;
     }
     this.#store.dispatch({ type: "other-ack", ack });

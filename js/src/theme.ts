@@ -44,6 +44,17 @@ function named(element: Element): Theme | null {
   return data === "light" || (isRoot && classes.contains("light")) ? "light" : null;
 }
 
+/** A high-contrast theme of the host; the system's own wish is in the style sheet. */
+function wantsContrast(element: Element): boolean {
+  for (let node: Element | null = element; node !== null; node = parentOf(node)) {
+    const name = node.getAttribute("data-jp-theme-name") ?? "";
+    if (/high.?contrast/i.test(name) || [...node.classList].some((part) => part.startsWith("vscode-high-contrast"))) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** The parent, also from inside a shadow root to its host. */
 function parentOf(element: Element): Element | null {
   if (element.parentElement !== null) {
@@ -86,13 +97,22 @@ export function luminance(css: string): number | null {
 export function follow(root: HTMLElement, choice: () => ThemeChoice): { update: () => void; stop: () => void } {
   const update = (): void => {
     const theme = detect(root, choice());
-    if (root.dataset.theme !== theme) {
+    const contrast = wantsContrast(root) ? "more" : "normal";
+    if (root.dataset.theme !== theme || root.dataset.contrast !== contrast) {
       root.dataset.theme = theme;
+      root.dataset.contrast = contrast;
     }
   };
   const document = root.ownerDocument;
   const observer = new MutationObserver(update);
-  const attributeFilter = ["class", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "data-vscode-theme-kind", "style"];
+  const attributeFilter = [
+    "class",
+    "data-jp-theme-light",
+    "data-jp-theme-name",
+    "data-theme",
+    "data-vscode-theme-kind",
+    "style",
+  ];
   for (const target of [document.documentElement, document.body]) {
     observer.observe(target, { attributes: true, attributeFilter });
   }

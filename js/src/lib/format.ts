@@ -74,7 +74,10 @@ export function median(values: readonly number[]): number | null {
 
 /** The first line or so of a document, for lists; never cuts a surrogate pair in two. */
 export function excerpt(text: string, length = 120): string {
-  const flat = text.slice(0, length * 4).replace(/\s+/g, " ").trim();
+  const flat = text
+    .slice(0, length * 4)
+    .replace(/\s+/g, " ")
+    .trim();
   const points = Array.from(flat);
   return points.length <= length ? flat : `${points.slice(0, length - 1).join("")}…`;
 }

@@ -139,7 +139,9 @@ function token(hit: RegExpExecArray, depth: number): Inline[] {
   }
   if (href !== undefined && label !== undefined) {
     const safe = safeHref(href);
-    return safe === null ? [{ kind: "text", text: whole }] : [{ kind: "link", href: safe, children: inline(label, depth + 1) }];
+    return safe === null
+      ? [{ kind: "text", text: whole }]
+      : [{ kind: "link", href: safe, children: inline(label, depth + 1) }];
   }
   return escaped === undefined ? [{ kind: "break" }] : [{ kind: "text", text: escaped }];
 }

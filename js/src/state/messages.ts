@@ -72,7 +72,8 @@ function mergedHistory(state: State, entries: readonly HistoryEntry[]): readonly
   const known = new Set(entries.map((entry) => entry.client));
   const waiting = state.history.filter((entry) => state.pending.has(entry.client) && !known.has(entry.client));
   const oldest = entries.at(-1)?.time ?? "";
-  const older = entries.length === 0 ? [] : state.history.filter((entry) => !known.has(entry.client) && entry.time < oldest);
+  const older =
+    entries.length === 0 ? [] : state.history.filter((entry) => !known.has(entry.client) && entry.time < oldest);
   return [...waiting, ...entries, ...older.filter((entry) => !waiting.includes(entry))];
 }
 
@@ -125,7 +126,8 @@ export function onOwnAck(state: State, client: string, ack: Ack, now: string): S
   const pending = state.pending.get(client);
   const rest = new Map(state.pending);
   rest.delete(client);
-  const moved = pending === undefined ? state.labels : moveLabel(state.labels, pending.before.answer, pending.after.answer);
+  const moved =
+    pending === undefined ? state.labels : moveLabel(state.labels, pending.before.answer, pending.after.answer);
   let next: State = {
     ...state,
     pending: rest,
@@ -265,7 +267,11 @@ function withStep(state: State, entry: HistoryEntry, fromView: boolean): State {
 /** The kernel's answer to an item, kept together with the suggestion and reason that the page already has. */
 function withKernelItem(state: State, item: Item): State {
   const old = state.items.get(item.item);
-  const merged = { ...item, suggestion: item.suggestion ?? old?.suggestion ?? null, why: item.why ?? old?.why ?? null };
+  const merged = {
+    ...item,
+    suggestion: item.suggestion ?? old?.suggestion ?? null,
+    why: item.why ?? old?.why ?? null,
+  };
   return { ...state, items: withItems(state.items, [withAnswer(merged, answerOf(item))]) };
 }
 

@@ -113,7 +113,10 @@ function reducePage(state: State, event: PageEvent): State {
     case "prompt":
       return { ...state, prompt: event.prompt };
     case "toast":
-      return { ...state, toasts: [...state.toasts.filter(({ text }) => text !== event.toast.text), event.toast].slice(-TOASTS) };
+      return {
+        ...state,
+        toasts: [...state.toasts.filter(({ text }) => text !== event.toast.text), event.toast].slice(-TOASTS),
+      };
     case "dismiss":
       return { ...state, toasts: state.toasts.filter(({ key }) => key !== event.key) };
     case "announce":

@@ -16,6 +16,9 @@ export function phase(state: State): Phase {
   if (state.shown !== null) {
     return "ready";
   }
+  if (state.session.readOnly) {
+    return "done";
+  }
   return counts(state).remaining > 0 || !state.live ? "waiting" : "done";
 }
 
@@ -67,7 +70,8 @@ export function shownItem(state: State): Item | null {
 export function ahead(state: State): number {
   const held = Math.max(0, state.queue.length - 1);
   const ready = Math.max(0, state.status.ahead - state.pending.size);
-  return Math.min(Math.max(held, ready), counts(state).remaining);
+  const card = state.queue.length > 0 ? 1 : 0;
+  return Math.min(Math.max(held, ready), Math.max(0, counts(state).remaining - card));
 }
 
 export function canUndo(state: State): boolean {

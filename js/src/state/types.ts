@@ -53,11 +53,7 @@ export interface Pending {
 }
 
 /** How the kernel is, as far as a page can tell. */
-export type Link =
-  | { kind: "connecting" }
-  | { kind: "live" }
-  | { kind: "busy" }
-  | { kind: "lost" };
+export type Link = { kind: "connecting" } | { kind: "live" } | { kind: "busy" } | { kind: "lost" };
 
 export type PanelName = "history" | "guidelines" | "model" | "keys" | "problems";
 export type PromptName = "flag" | "comment" | "goto" | "picker";

@@ -1,0 +1,155 @@
+import { labelKeys } from "../keyboard";
+import { share } from "../lib/format";
+import type { Item } from "../protocol";
+import { labels as labelsOf } from "../state/selectors";
+import { useApp, useKey, useState_ } from "../ui/context";
+import { hue, Keys, memo, Press } from "../ui/parts";
+
+/** More than this, and labels stand in a grid of their own with a field to find them by typing. */
+export const MANY = 20;
+/** More than this, and a narrow page has them in two columns. */
+const SEVERAL = 6;
+const LIKELY = 4;
+
+/** The labels with their keys, always in sight and always at the same place. */
+export function Labels({ item, hidden }: { item: Item; hidden: boolean }) {
+  const { controller } = useApp();
+  const state = useState_();
+  const picker = useKey("picker");
+  const labels = labelsOf(state);
+  const many = labels.length > MANY;
+  const off = state.session?.readOnly === true;
+  const probs = item.suggestion?.probs ?? null;
+  const recalled = state.recalled?.item === item.item ? state.recalled.value : null;
+  const answer = item.status !== null ? item.answer : recalled;
+  const suggested = item.status === null && recalled === null ? item.suggestion?.value : undefined;
+  return (
+    <div class={hidden ? "alwidget-labelling is-hidden" : "alwidget-labelling"} inert={hidden}>
+      {(many || state.session?.openLabels === true) && (
+        <div class="alwidget-find-row">
+          <Press
+            class="alwidget-find"
+            data-testid="find"
+            aria-keyshortcuts={picker.aria}
+            onClick={() => controller.prompt("picker")}
+          >
+            {labels.length === 0 ? "type the first label" : `find one of ${labels.length} labels`}{" "}
+            <Keys keys={picker.glyphs} />
+          </Press>
+          {many && <Likely item={item} names={labels.map(({ name }) => name)} />}
+        </div>
+      )}
+      <div
+        class={`alwidget-labels${many ? " is-many" : labels.length > SEVERAL ? " is-several" : ""}`}
+        role="group"
+        aria-label="labels"
+      >
+        {labels.map(({ name, definition }, index) => (
+          <LabelButton
+            key={name}
+            index={index}
+            name={name}
+            definition={definition}
+            probability={
+              probs?.[index] ?? (name === item.suggestion?.value ? (item.suggestion?.confidence ?? null) : null)
+            }
+            suggested={name === suggested}
+            answered={name === answer}
+            off={off}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface LabelProps {
+  index: number;
+  name: string;
+  definition: string;
+  probability: number | null;
+  suggested: boolean;
+  answered: boolean;
+  off: boolean;
+}
+
+const LabelButton = memo(function LabelButton(props: LabelProps) {
+  const { index, name, definition, probability, suggested, answered, off } = props;
+  const { controller } = useApp();
+  const keys = labelKeys(index);
+  const state = answered ? " is-answer" : suggested ? " is-suggested" : "";
+  return (
+    <Press
+      class={`alwidget-label${state}`}
+      data-testid="label"
+      data-hue={hue(index)}
+      disabled={off}
+      aria-pressed={answered}
+      {...(keys === null ? {} : { "aria-keyshortcuts": keys.join("+") })}
+      {...(definition === "" ? {} : { title: definition })}
+      onClick={() => controller.label(index)}
+    >
+      <span class="alwidget-label-name" dir="auto">
+        {name}
+      </span>
+      {keys === null ? <span class="alwidget-label-dot" aria-hidden="true" /> : <LabelKey keys={keys} />}
+      {suggested && <span class="alwidget-sr">, suggested</span>}
+      <span class="alwidget-share" aria-hidden="true">
+        {probability === null ? "" : share(probability)}
+      </span>
+      <span class="alwidget-label-bar" aria-hidden="true">
+        <span style={{ width: `${Math.round(Math.min(1, Math.max(0, probability ?? 0)) * 100)}%` }} />
+      </span>
+    </Press>
+  );
+});
+
+function LabelKey({ keys }: { keys: string[] }) {
+  return (
+    <span class="alwidget-label-key" aria-hidden="true">
+      <kbd>{keys.length === 1 ? keys[0] : `⇧${keys[1]}`}</kbd>
+    </span>
+  );
+}
+
+/** Of many labels, the few that the model believes in, at hand for the mouse. */
+function Likely({ item, names }: { item: Item; names: readonly string[] }) {
+  const { controller } = useApp();
+  const ranked = likely(item, names).slice(0, LIKELY);
+  return (
+    <div class="alwidget-likely" role="group" aria-label="likely labels">
+      {ranked.map(({ index, name, probability }) => (
+        <Press
+          key={name}
+          class={name === item.suggestion?.value ? "alwidget-label is-small is-suggested" : "alwidget-label is-small"}
+          data-testid="likely"
+          data-hue={hue(index)}
+          onClick={() => controller.label(index)}
+        >
+          <span class="alwidget-label-name" dir="auto">
+            {name}
+          </span>
+          <span class="alwidget-label-dot" aria-hidden="true" />
+          <span class="alwidget-share" aria-hidden="true">
+            {share(probability)}
+          </span>
+        </Press>
+      ))}
+    </div>
+  );
+}
+
+export function likely(item: Item, names: readonly string[]): { index: number; name: string; probability: number }[] {
+  const { suggestion } = item;
+  if (suggestion === null) {
+    return [];
+  }
+  if (suggestion.probs === null) {
+    const index = names.indexOf(String(suggestion.value));
+    return index < 0 ? [] : [{ index, name: names[index] ?? "", probability: suggestion.confidence }];
+  }
+  return suggestion.probs
+    .map((probability, index) => ({ index, name: names[index] ?? "", probability }))
+    .filter(({ name }) => name !== "")
+    .sort((a, b) => b.probability - a.probability || a.index - b.index);
+}

@@ -1,0 +1,71 @@
+import { describe } from "../controller";
+import type { Item } from "../protocol";
+import { isLive } from "../state/line";
+import { useApp, useState_ } from "../ui/context";
+
+/** One quiet line on why this document is asked; on an answered one, what was said. Its room is always kept. */
+export function Why({ item }: { item: Item }) {
+  const { controller } = useApp();
+  const state = useState_();
+  const back = !isLive(state);
+  return (
+    <div class="alwidget-why" data-testid="why">
+      <p dir="auto">{item.status !== null || back ? <Answered item={item} /> : <Reason item={item} />}</p>
+      {back && (
+        <button type="button" class="alwidget-link" data-testid="back" onClick={() => controller.backToLive()}>
+          back to the queue
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Answered({ item }: { item: Item }) {
+  const { history } = useState_();
+  if (item.status === null) {
+    return <>Not answered yet.</>;
+  }
+  const entry = history.find((other) => other.item === item.item && !other.undone);
+  const origin = entry?.origin === "accepted" ? ", as suggested" : "";
+  const said = item.answer === null ? item.status : describe(item.answer);
+  return (
+    <>
+      You said <b>{said}</b>
+      {origin}. Another label changes it; Enter keeps it.
+    </>
+  );
+}
+
+function Reason({ item }: { item: Item }) {
+  const { recalled } = useState_();
+  if (recalled?.item === item.item) {
+    const said =
+      recalled.action === "annotate" && recalled.value !== null ? describe(recalled.value) : recalled.action;
+    return (
+      <>
+        Taken back: <b>{said}</b>.
+      </>
+    );
+  }
+  const { why } = item;
+  if (why === null) {
+    return <>{"\u00a0"}</>;
+  }
+  const place = [
+    why.strategy,
+    why.round > 0 ? `round ${why.round}` : "",
+    why.of > 0 ? `rank ${why.rank} of ${why.of}` : "",
+  ];
+  return (
+    <>
+      {why.text !== "" && (
+        <>
+          {/^(the|it|they) /.test(why.text) ? "Asked because " : ""}
+          <span class="alwidget-reason">{why.text}</span>
+          {" · "}
+        </>
+      )}
+      {place.filter((part) => part !== "").join(", ")}
+    </>
+  );
+}

@@ -1,0 +1,149 @@
+import { useState } from "preact/hooks";
+import {
+  bindings,
+  type Chord,
+  COMMANDS,
+  type Command,
+  chordOf,
+  DEFAULT_KEYMAP,
+  glyphs,
+  PRESET_NAMES,
+  type PresetName,
+  takenBy,
+} from "../keyboard";
+import { useApp } from "../ui/context";
+import { Keys } from "../ui/parts";
+
+/** Every key, in one table; each can be changed, and whole sets of other tools can be taken. */
+export function KeysPanel() {
+  const { keymap, setKeymap } = useApp();
+  const table = bindings(keymap);
+  const [waiting, setWaiting] = useState<Command | null>(null);
+  const [said, setSaid] = useState("");
+
+  const change = (command: Command, chord: Chord): void => {
+    const other = takenBy(table, chord, command);
+    if (other !== null) {
+      setSaid(`That key is taken: ${COMMANDS[other]}.`);
+      return;
+    }
+    setKeymap({ ...keymap, overrides: { ...keymap.overrides, [command]: [chord] } });
+    setSaid("");
+    setWaiting(null);
+  };
+  const custom = Object.keys(keymap.overrides).length > 0;
+  return (
+    <>
+      <p class="alwidget-quiet">They work while the widget has the focus: click into it, or reach it with Tab.</p>
+      <table class="alwidget-keytable">
+        <tbody>
+          <tr>
+            <th scope="row">labels 1 to 10</th>
+            <td>
+              <Keys keys={["1"]} /> … <Keys keys={["9"]} /> <Keys keys={["0"]} />
+            </td>
+          </tr>
+          <tr>
+            <th scope="row">labels 11 to 20</th>
+            <td>
+              <Keys keys={["Shift", "1"]} /> … <Keys keys={["0"]} />
+            </td>
+          </tr>
+          {(Object.keys(COMMANDS) as Command[]).map((command) => (
+            <Row
+              key={command}
+              command={command}
+              chords={table[command]}
+              waiting={waiting === command}
+              onWait={() => {
+                setSaid("");
+                setWaiting(waiting === command ? null : command);
+              }}
+              onChord={(chord) => change(command, chord)}
+            />
+          ))}
+          <tr>
+            <th scope="row">scroll a long document</th>
+            <td>
+              <Keys keys={["↑"]} /> <Keys keys={["↓"]} />
+            </td>
+          </tr>
+        </tbody>
+      </table>
+      <p class="alwidget-quiet is-warn" role="status">
+        {said}
+      </p>
+      <label class="alwidget-labelled">
+        <span>Keys as in</span>
+        <select
+          class="alwidget-field"
+          data-testid="preset"
+          value={keymap.preset}
+          onChange={(event) => setKeymap({ preset: event.currentTarget.value as PresetName, overrides: {} })}
+        >
+          {PRESET_NAMES.map((name) => (
+            <option key={name} value={name}>
+              {PRESET_TITLES[name]}
+            </option>
+          ))}
+        </select>
+      </label>
+      {(custom || keymap.preset !== "default") && (
+        <button type="button" class="alwidget-secondary" onClick={() => setKeymap(DEFAULT_KEYMAP)}>
+          back to the defaults
+        </button>
+      )}
+    </>
+  );
+}
+
+const PRESET_TITLES: Readonly<Record<PresetName, string>> = {
+  default: "alwidget",
+  prodigy: "Prodigy",
+  labelstudio: "Label Studio",
+  argilla: "Argilla",
+};
+
+interface RowProps {
+  command: Command;
+  chords: readonly Chord[];
+  waiting: boolean;
+  onWait: () => void;
+  onChord: (chord: Chord) => void;
+}
+
+function Row({ command, chords, waiting, onWait, onChord }: RowProps) {
+  const { mac } = useApp();
+  return (
+    <tr>
+      <th scope="row">{COMMANDS[command]}</th>
+      <td>
+        <button
+          type="button"
+          class={waiting ? "alwidget-rekey is-waiting" : "alwidget-rekey"}
+          data-testid={`key-${command}`}
+          aria-label={`${COMMANDS[command]}: ${chords.map((chord) => glyphs(chord, mac).join(" ")).join(" or ")}. Change`}
+          onClick={onWait}
+          onKeyDown={(event) => {
+            if (!waiting || event.key === "Tab") {
+              return;
+            }
+            event.preventDefault();
+            event.stopPropagation();
+            if (event.key === "Escape") {
+              onWait();
+              return;
+            }
+            const chord = chordOf(event);
+            if (chord !== null) {
+              onChord(chord);
+            }
+          }}
+          onBlur={() => waiting && onWait()}
+        >
+          {waiting ? "press a key…" : chords.map((chord) => <Keys key={chord} keys={glyphs(chord, mac)} />)}
+        </button>
+      </td>
+    </tr>
+  );
+}

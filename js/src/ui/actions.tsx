@@ -1,0 +1,101 @@
+import { describe } from "../controller";
+import { canUndo, shownItem } from "../state/selectors";
+import type { State } from "../state/types";
+import { useApp, useKey, useState_ } from "./context";
+import { Keys, Press } from "./parts";
+import { Prompt } from "./prompt";
+
+/** The row at the card's foot: what can be done besides labelling, and the main button. */
+export function Actions() {
+  const { controller } = useApp();
+  const state = useState_();
+  const skip = useKey("skip");
+  const flag = useKey("flag");
+  const undo = useKey("undo");
+  const accept = useKey("accept");
+  if (state.prompt === "flag" || state.prompt === "comment" || state.prompt === "goto") {
+    return <Prompt key={`${state.prompt}-${state.shown}`} kind={state.prompt} />;
+  }
+  if (state.prompt === "picker") {
+    return <PickerHints />;
+  }
+  const item = shownItem(state);
+  const off = item === null || state.session?.readOnly === true;
+  const main = mainAction(state);
+  return (
+    <div class="alwidget-actions">
+      <Press
+        class="alwidget-act"
+        data-testid="skip"
+        disabled={off}
+        aria-keyshortcuts={skip.aria}
+        onClick={() => controller.skip()}
+      >
+        <Keys keys={skip.glyphs} /> skip
+      </Press>
+      <Press
+        class="alwidget-act"
+        data-testid="flag"
+        disabled={off}
+        aria-keyshortcuts={flag.aria}
+        onClick={() => controller.prompt("flag")}
+      >
+        <Keys keys={flag.glyphs} /> flag
+      </Press>
+      <Press
+        class="alwidget-act"
+        data-testid="undo"
+        disabled={!canUndo(state)}
+        aria-keyshortcuts={undo.aria}
+        onClick={() => controller.undo()}
+      >
+        <Keys keys={undo.glyphs} /> undo
+      </Press>
+      <span class="alwidget-gap" />
+      <Press
+        class="alwidget-submit"
+        data-testid="submit"
+        disabled={off || !main.ready}
+        aria-keyshortcuts={accept.aria}
+        onClick={() => controller.accept()}
+      >
+        <span class="alwidget-submit-text">
+          {main.verb}
+          {main.what !== "" && (
+            <span class="alwidget-submit-what">
+              {" "}
+              <bdi>{main.what}</bdi>
+            </span>
+          )}
+        </span>
+        {main.ready && <Keys keys={accept.glyphs} />}
+      </Press>
+    </div>
+  );
+}
+
+/** While a label is being found, the keys are the picker's. */
+function PickerHints() {
+  return (
+    <div class="alwidget-actions is-hints">
+      <Keys keys={["↑", "↓"]} /> choose <Keys keys={["⏎"]} /> take it <Keys keys={["Esc"]} /> all labels
+    </div>
+  );
+}
+
+/** What Enter does now, in words; where room is short the verb alone is shown. */
+export function mainAction(state: State): { verb: string; what: string; ready: boolean } {
+  const item = shownItem(state);
+  if (item === null) {
+    return { verb: "Choose", what: "a label", ready: false };
+  }
+  if (item.status !== null) {
+    return { verb: "Keep", what: item.answer === null ? "" : describe(item.answer), ready: true };
+  }
+  if (state.recalled?.item === item.item && state.recalled.value !== null) {
+    return { verb: "Again", what: describe(state.recalled.value), ready: true };
+  }
+  return item.suggestion === null
+    ? { verb: "Choose", what: "a label", ready: false }
+    : { verb: "Accept", what: describe(item.suggestion.value), ready: true };
+}

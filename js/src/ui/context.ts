@@ -1,0 +1,50 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { Controller } from "../controller";
+import { ariaKeys, type Bindings, bindings, type Command, glyphs, type Keymap } from "../keyboard";
+import type { State } from "../state/types";
+
+/** What every component may need, beside the state that it is given. */
+export interface App {
+  controller: Controller;
+  keymap: Keymap;
+  setKeymap: (keymap: Keymap) => void;
+  mac: boolean;
+  /** Put the keyboard back on the widget itself, where its keys work. */
+  focusRoot: () => void;
+}
+
+export const AppContext = createContext<App | null>(null);
+export const StateContext = createContext<State | null>(null);
+
+export function useApp(): App {
+  const app = useContext(AppContext);
+  if (app === null) {
+    throw new Error("outside of the widget");
+  }
+  return app;
+}
+
+export function useState_(): State {
+  const state = useContext(StateContext);
+  if (state === null) {
+    throw new Error("outside of the widget");
+  }
+  return state;
+}
+
+export interface KeyHint {
+  glyphs: string[];
+  aria: string;
+}
+
+/** The first key of a command, as glyphs, and all of them for `aria-keyshortcuts`. */
+export function useKey(command: Command): KeyHint {
+  const { keymap, mac } = useApp();
+  return keyHint(bindings(keymap), command, mac);
+}
+
+export function keyHint(table: Bindings, command: Command, mac: boolean): KeyHint {
+  const [first] = table[command];
+  return { glyphs: first === undefined ? [] : glyphs(first, mac), aria: ariaKeys(table[command], mac) };
+}
