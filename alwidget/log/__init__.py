@@ -6,6 +6,7 @@ is folded from those lines: answers, labels, history, ``annotations.json``.
 
 from alwidget.log.answers import Answer, Entry
 from alwidget.log.archive import Archive, load_annotations, read_session
+from alwidget.log.check import CheckReport, Finding, check
 from alwidget.log.events import Event, Said, StoredDocument, Why
 from alwidget.log.log import Log
 from alwidget.log.recorder import Recorded
@@ -15,14 +16,17 @@ from alwidget.log.state import State
 __all__ = [
     "Answer",
     "Archive",
+    "CheckReport",
     "Entry",
     "Event",
+    "Finding",
     "Log",
     "Recorded",
     "Said",
     "State",
     "StoredDocument",
     "Why",
+    "check",
     "load_annotations",
     "read_session",
     "records",

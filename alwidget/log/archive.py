@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +15,7 @@ from alwidget.errors import SessionError
 from alwidget.log import session_file
 from alwidget.log.events import Said
 from alwidget.log.reading import Reader, Reading, log_files
-from alwidget.log.session_file import ANNOTATIONS_FILE, FORMAT, SESSION_FILE, SessionInfo, new_id
+from alwidget.log.session_file import ANNOTATIONS_FILE, FORMAT, SESSION_FILE, LabelRow, SessionInfo, new_id
 from alwidget.log.snapshot import COLUMNS, records
 from alwidget.log.state import State
 from alwidget.log.writer import holder
@@ -23,8 +23,9 @@ from alwidget.log.writer import holder
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Archive", "identify", "load_annotations", "load_files", "read_session"]
+__all__ = ["Archive", "identify", "infer", "load_annotations", "load_files", "read_session"]
 
+_FEW = 20
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +67,17 @@ def identify(path: Path, task: str | None, reports: list[str]) -> SessionInfo | 
         raise SessionError(message)
     reports.append(f"{what}; it was made anew from this call. What was said is in the log, and is all there.")
     return SessionInfo(FORMAT, new_id(), "", task)
+
+
+def infer(said: Sequence[Said]) -> SessionInfo | None:
+    """Return what ``session.json`` must have said, judged by the answers; None when they do not tell the task."""
+    values = [one.event.value for one in said if one.event.event == "annotate"]
+    if not values or not all(isinstance(value, str) for value in values):
+        return None
+    names = dict.fromkeys(values)
+    if len(names) > max(_FEW, len(values) // 3):  # these are texts, not labels
+        return None
+    return SessionInfo(FORMAT, new_id(), said[0].place[0], "classification", [LabelRow(name) for name in names])
 
 
 def load_files(reader: Reader, state: State, own: str | None = None) -> dict[str, Reading]:
@@ -161,4 +173,4 @@ def _frame(rows: Iterable[dict[str, Any]], key: str) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(kept, columns=[*COLUMNS[:2], key, *COLUMNS[2:], *extra])
     if "flagged" in frame:
         frame["flagged"] = [row.get("flagged", False) for row in kept]
-    return frame
+    return frame.astype({"seconds": "float64", "round": "Int64", "propensity": "float64"})

@@ -122,6 +122,16 @@ class LogView:
         return self._store.error
 
     @property
+    def can_undo(self) -> bool:
+        """Whether this writer has something left to undo."""
+        return self.state.can_undo(self.writer)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether this writer has something left to redo."""
+        return self.state.can_redo(self.writer)
+
+    @property
     def closed(self) -> bool:
         """Whether nothing more can be said here."""
         return self._closed
