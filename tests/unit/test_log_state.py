@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_model import Model, seen
 
 from alwidget.log.events import Event, Said, StoredDocument, write_time
 from alwidget.log.state import State
 from alwidget.tasks import Label
+from log_model import Model, seen
 
 BASE = ["A", "B"]
 NAMES = [*BASE, "C", "D"]
@@ -19,6 +19,34 @@ LABEL_OPS = ["label-add", "label-rename", "label-merge", "label-delete"]
 
 def new_state() -> State:
     return State([Label(name) for name in BASE])
+
+
+LABEL = st.sampled_from(NAMES)
+NOTE = st.sampled_from([None, "", "n1", "n2"])
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "annotate": LABEL,
+    "flag": st.sampled_from([None, True, False]),
+    "label-add": LABEL.map(lambda name: {"name": name}),
+    "label-delete": LABEL.map(lambda name: {"name": name}),
+    "label-rename": st.builds(lambda old, new: {"from": old, "to": new}, LABEL, LABEL),
+    "label-merge": st.builds(lambda old, new: {"from": old, "to": new}, st.lists(LABEL, unique=True), LABEL),
+    "setting": st.builds(lambda name, value: {name: value}, st.sampled_from(["model", "seed"]), st.integers(0, 9)),
+}
+
+
+def details(draw: st.DrawFn, kind: str, clients: list[str]) -> dict[str, Any]:
+    if kind in {"undo", "redo"}:
+        return {"target": draw(st.sampled_from([None, *clients, "never"]))}
+    what: dict[str, Any] = {"value": draw(VALUES.get(kind, st.none()))}
+    if kind in LABEL_OPS:
+        what["origin"] = draw(st.sampled_from([None, "imported"]))
+    elif kind != "setting":
+        what["id"] = draw(st.sampled_from("xyz"))
+        what["note"] = draw(NOTE) if kind in {"annotate", "flag", "note"} else None
+        what["document"] = draw(st.sampled_from([None, StoredDocument(f"text of {what['id']}")]))
+    if kind != "setting":
+        what["group"] = draw(st.sampled_from([None, None, None, "g1", "g1", "g2"]))
+    return what
 
 
 @st.composite
@@ -32,45 +60,17 @@ def written(draw: st.DrawFn, max_size: int = 14) -> list[list[Said]]:
         writer = draw(st.sampled_from(["ana", "bob"]))
         clock[writer] += draw(st.integers(0, 3))
         kind = draw(st.sampled_from(KINDS + LABEL_OPS))
-        what: dict[str, Any] = {}
-        if kind in {"annotate", "skip", "flag", "note", "clear"}:
-            what["id"] = draw(st.sampled_from("xyz"))
-            what["document"] = draw(st.sampled_from([None, StoredDocument(f"text of {what['id']}")]))
-        if kind == "annotate":
-            what["value"] = draw(st.sampled_from(NAMES))
-        if kind == "flag":
-            what["value"] = draw(st.sampled_from([None, True, False]))
-        if kind in {"annotate", "flag", "note"}:
-            what["note"] = draw(st.sampled_from([None, "", "n1", "n2"]))
-        if kind in {"label-add", "label-delete"}:
-            what["value"] = {"name": draw(st.sampled_from(NAMES))}
-            what["origin"] = draw(st.sampled_from([None, "imported"]))
-        if kind == "label-rename":
-            what["value"] = {"from": draw(st.sampled_from(NAMES)), "to": draw(st.sampled_from(NAMES))}
-        if kind == "label-merge":
-            what["value"] = {
-                "from": draw(st.lists(st.sampled_from(NAMES), unique=True)),
-                "to": draw(st.sampled_from(NAMES)),
-            }
-        if kind in {"undo", "redo"}:
-            what["target"] = draw(st.sampled_from([None, *clients, "never"]))
-        elif kind == "setting":
-            what["value"] = {draw(st.sampled_from(["model", "seed"])): i}
-        else:
-            what["group"] = draw(st.sampled_from([None, None, None, "g1", "g1", "g2"]))
         client = draw(st.sampled_from([clients[i], clients[i], clients[i], clients[0]]))
         time, seq = write_time(clock[writer]), len(files[writer]) + 1
-        event = Event(1, seq, time, writer, kind, client=client, **what)
+        event = Event(1, seq, time, writer, kind, client=client, **details(draw, kind, clients))
         files[writer].append(Said((time, writer, seq), event))
     return list(files.values())
 
 
 def interleaved(files: list[list[Said]], order: list[bool]) -> list[Said]:
     """Merge two files by a list of choices, each file in its own order."""
-    queues, out = [list(file) for file in files], []
-    for choice in order:
-        if queues[choice]:
-            out.append(queues[choice].pop(0))
+    queues = [list(file) for file in files]
+    out = [queues[choice].pop(0) for choice in order if queues[choice]]
     return [*out, *queues[0], *queues[1]]
 
 
