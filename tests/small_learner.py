@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  the contract has arguments that this learner does not need
 """A learner of one's own, small and real: hashed words, class centroids. Quick enough for hundreds of rounds."""
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class OpenSet:
 
     def keep(self, indices: np.ndarray) -> np.ndarray:
         """Return those of `indices` that are open, in the same order."""
-        return indices[self._open[indices]]
+        kept: np.ndarray = indices[self._open[indices]]
+        return kept
 
     def all(self) -> np.ndarray:
         """Return every open document in the pool's order, int64; costs a pass over the pool."""

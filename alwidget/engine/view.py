@@ -131,7 +131,8 @@ class RoundView:
         A strategy that has narrowed the candidates down costs a forward pass of those alone.
         """
         if (known := self.computed("probs")) is not None:
-            return known[positions]
+            some: np.ndarray = known[positions]
+            return some
         documents = lazy_batch(self._pool, self.candidates[positions])
         found = self._timed(lambda: self._learner.predict_proba(documents, stop=self._stop))
         self.some_probs.update(zip((int(p) for p in positions), found, strict=True))

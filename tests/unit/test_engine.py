@@ -267,6 +267,7 @@ def test_the_view_is_read_only(made: Made) -> None:
         needs = frozenset({"embeddings"})
 
         def select(self, view, size: int, rng: np.random.Generator) -> Ranked:  # type: ignore[no-untyped-def]
+            del rng
             view.embeddings.sort()
             return Ranked(np.arange(size), np.zeros(size))
 
