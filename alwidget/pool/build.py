@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from alwidget.pool.arrays import strings
 from alwidget.pool.identity import SHORT, as_name, content_hash, fingerprint, first_rows, id_hash, unique_ids
 from alwidget.pool.problems import Problems, excerpt
 from alwidget.pool.reader import Broken, Rows
@@ -23,7 +24,7 @@ _BATCH_BYTES = 1 << 23
 _SPILL_ROWS = 50_000
 _SPILL_BYTES = 1 << 25
 _REMEMBERED = 10_000
-_FIELDS = {"text": pa.large_string(), "text_pair": pa.large_string(), "source": pa.string(), "label": pa.string()}
+_FIELDS = ("text", "text_pair", "source", "label")
 
 
 class Builder:
@@ -199,8 +200,8 @@ class Builder:
         """Hand the collected rows on as one batch."""
         if not self._ids:
             return
-        documents = pa.record_batch({role: pa.array(cells, _FIELDS[role]) for role, cells in self._cells.items()})
-        ids = pa.record_batch({"id": pa.array(self._ids, pa.string())})
+        documents = pa.record_batch({role: strings(cells) for role, cells in self._cells.items()})
+        ids = pa.record_batch({"id": strings(self._ids)})
         arrays = {name: bytes(value) for name, value in self._hashes.items()}
         self._sink.add(documents, ids, {**arrays, "at": np.asarray(self._at, dtype="<i8").tobytes()})
         self.count += len(self._ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from hashlib import blake2b
 from itertools import count
 from numbers import Integral, Real
@@ -67,6 +68,8 @@ def as_name(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, Integral):
         return str(int(value))
+    if isinstance(value, Decimal):
+        return None if value.is_nan() else _trimmed(value)
     if isinstance(value, Real):
         return _number(float(value))
     if isinstance(value, bytes):
@@ -74,6 +77,11 @@ def as_name(value: Any) -> str | None:
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return str(value)
+
+
+def _trimmed(value: Decimal) -> str:
+    whole = value.is_finite() and value == value.to_integral_value()
+    return str(int(value)) if whole else str(value.normalize())
 
 
 def _number(value: float) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from alwidget.pool.arrays import strings
 from alwidget.pool.store import Chunks, Store, read_batches
 
 __all__ = ["DiskSink", "MemorySink"]
@@ -136,7 +137,7 @@ def _renamed(batches: Iterator[Any] | Sequence[Any], renamed: Mapping[int, str])
             while at < len(rows) and rows[at] < stop:
                 ids[rows[at] - start] = renamed[rows[at]]
                 at += 1
-            batch = pa.record_batch({"id": pa.array(ids, pa.string())})  # noqa: PLW2901  the same batch, mended
+            batch = pa.record_batch({"id": strings(ids)})  # noqa: PLW2901  the same batch, mended
         start = stop
         yield batch
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from alwidget.pool.arrays import indices
+
 __all__ = ["Chunks", "Store", "StoreError", "open_store", "read_batches", "read_meta", "write_meta"]
 
 FORMAT = 1
@@ -71,7 +73,7 @@ class Chunks:
         places = order.tolist()
         for number, (start, stop) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
             if start < stop:
-                part = self._columns[name][number].take(pa.array(ordered[start:stop] - self._starts[number]))
+                part = self._columns[name][number].take(indices(ordered[start:stop] - self._starts[number]))
                 for place, value in zip(places[start:stop], part.to_pylist(), strict=True):
                     out[place] = value
         return out

@@ -92,7 +92,9 @@ FILES = {
     "json, indented": lambda d: write_json(d / "rows.json", ROWS, indent=2, ensure_ascii=False),
     "json.gz": lambda d: pack(write_json(d / "rows.json", ROWS)),
     "an array in .jsonl": lambda d: write_json(d / "rows.jsonl", ROWS, indent=1),
-    "json, data inside": lambda d: write_json(d / "rows.json", {"version": 1, "labels": ["yes"], "data": ROWS, "n": 5}),
+    "json, data inside": lambda d: write_json(
+        d / "rows.json", {"version": 1, "labels": ["yes"], "data": ROWS, "n": 5}
+    ),
     "json of columns": lambda d: write_json(d / "rows.json", {k: [row[k] for row in ROWS] for k in ROWS[0]}),
     "json as pandas writes it": lambda d: (pd.DataFrame(ROWS).to_json(d / "rows.json"), d / "rows.json")[1],
     "objects one after another": lambda d: Path(
@@ -105,7 +107,10 @@ FILES = {
     "arrow, compressed": lambda d: write_arrow(
         d / "rows.arrow", "file", options=pa.ipc.IpcWriteOptions(compression="zstd")
     ),
-    "feather": lambda d: (pa.feather.write_feather(pa.Table.from_pylist(ROWS), d / "rows.feather"), d / "rows.feather")[1],
+    "feather": lambda d: (
+        pa.feather.write_feather(pa.Table.from_pylist(ROWS), d / "rows.feather"),
+        d / "rows.feather",
+    )[1],
 }
 
 
@@ -322,18 +327,20 @@ def test_empty_files_say_so(name, content, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["id,text\n", "id,text", "text\n", '[]', '{"data": []}', "[\n]\n", '{"text": []}'],
+    ["id,text\n", "id,text", "text\n", "[]", '{"data": []}', "[\n]\n", '{"text": []}'],
 )
 def test_data_without_rows_says_so(content, tmp_path):
     path = tmp_path / ("rows.json" if content[0] in "[{" else "rows.csv")
     path.write_text(content)
-    with pytest.raises(DataError, match="no documents|no rows"):
+    with pytest.raises(DataError, match=r"no documents|no rows"):
         Pool.load(path)
 
 
-@pytest.mark.parametrize("empty", [[], (), pd.DataFrame({"text": []}), pd.DataFrame(), iter([]), np.array([], dtype=str)])
+@pytest.mark.parametrize(
+    "empty", [[], (), pd.DataFrame({"text": []}), pd.DataFrame(), iter([]), np.array([], dtype=str)]
+)
 def test_empty_objects_say_so(empty):
-    with pytest.raises(DataError, match="no documents|no column|cannot tell"):
+    with pytest.raises(DataError, match=r"no documents|no column|cannot tell"):
         Pool.load(empty)
 
 
@@ -352,7 +359,7 @@ def test_a_missing_file_names_the_nearest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r'Did you mean "reviews\.csv"'):
         Pool.load("Reviews.CVS")
-    with pytest.raises(DataError, match="folder .* is not there"):
+    with pytest.raises(DataError, match=r"folder .* is not there"):
         Pool.load(tmp_path / "nowhere" / "reviews.csv")
     with pytest.raises(DataError, match="empty"):
         Pool.load("")
@@ -441,7 +448,7 @@ def test_an_encoding_is_for_text_files_only(tmp_path):
         Pool.load(TEXTS, encoding="cp1252")
     with pytest.raises(ArgumentError, match="says itself"):
         Pool.load(write_parquet(tmp_path / "rows.parquet"), encoding="cp1252")
-    with pytest.raises(ArgumentError, match='no encoding "cp1525".*cp125'):
+    with pytest.raises(ArgumentError, match=r'no encoding "cp1525".*cp125'):
         Pool.load(write_delimited(tmp_path / "rows.csv"), encoding="cp1525")
 
 
