@@ -12,6 +12,7 @@ import { Timings } from "./timings";
 import { App } from "./ui/app";
 import type { App as AppValue } from "./ui/context";
 import { onKeyDown } from "./ui/keys";
+import { Failure } from "./ui/places";
 
 const KEYMAP = "alwidget:keys";
 const SLOW_TICK_MS = 1_000;
@@ -100,24 +101,23 @@ export class View {
   }
 
   #draw(): void {
-    const { state } = this.#store;
-    const now = this.#broken ? "error" : phase(state);
+    try {
+      this.#reserve();
+      render(<App app={this.#app} state={this.#store.state} onCrash={(error) => this.#crashed(error)} />, this.root);
+    } catch (error) {
+      this.#crashed(error);
+      render(<Failure text={error instanceof Error ? error.message : String(error)} />, this.root);
+    }
+    const now = this.#broken ? "error" : phase(this.#store.state);
     if (this.root.dataset.state !== now) {
       this.root.dataset.state = now;
     }
-    this.#reserve();
-    render(
-      <App
-        app={this.#app}
-        state={state}
-        onCrash={(error) => {
-          this.#broken = true;
-          this.root.dataset.state = "error";
-          console.error("alwidget", error);
-        }}
-      />,
-      this.root,
-    );
+  }
+
+  /** A fault of ours while drawing: said on the page and in the console, never a blank cell. */
+  #crashed(error: unknown): void {
+    this.#broken = true;
+    console.error("alwidget", error);
   }
 
   /** Room for the document, so that the labels stand still from card to card. */
