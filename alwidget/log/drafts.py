@@ -208,6 +208,6 @@ def stamp(fields: Mapping[str, Any], writer: str, seq: int, time: str) -> Line:
     try:
         event, data = settle(Event(seq=seq, time=time, **fields))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        message = f'This "{fields["event"]}" cannot be written down: {error}.'
+        message = f'This "{fields["event"]}" cannot be written down: {error}. Nothing was written.'
         raise ArgumentError(message) from error
     return Line(Said((time, writer, seq), event), data)

@@ -160,8 +160,9 @@ class Log(Recorder):
             new.append({"event": "setting", "value": unset})
         for event in new:
             event |= {"v": SCHEMA_VERSION, "annotator": self.annotator, "client": new_client()}
-        with self._entered():
-            self._say(new)
+        if new:
+            with self._entered():
+                self._say(new)
 
     @staticmethod
     def describe(path: str | Path) -> dict[str, Any]:

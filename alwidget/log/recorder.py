@@ -196,7 +196,7 @@ class Recorder(LogView):
 
     def _say(self, events: Sequence[dict[str, Any]]) -> tuple[list[Said], list[str]]:
         """Put events on disk, or else in line for it, and into the state; the lock is held."""
-        time, seq = self._clock.tick(), self._store.next_seq
+        time, seq = self._clock.tick() if events else "", self._store.next_seq
         lines = [stamp(fields, self.writer, seq + i, time) for i, fields in enumerate(events)]
         said = [line.said for line in lines]
         ids: dict[str, None] = {}
