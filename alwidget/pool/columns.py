@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from alwidget.errors import ArgumentError, DataError
+from alwidget.pool.problems import one_line
 
 __all__ = ["ROLES", "Column", "ColumnKind", "Given", "Roles", "describe", "find", "kind_of", "missing"]
 
@@ -144,7 +145,7 @@ def describe(columns: Sequence[Column]) -> str:
     'id, stars'
     """
     limit = 30
-    names = [column.name for column in columns[:limit]]
+    names = [one_line(column.name) for column in columns[:limit]]
     more = f", … ({len(columns)} in all)" if len(columns) > limit else ""
     return (", ".join(names) or "none") + more
 
@@ -236,7 +237,7 @@ def _check_unique(columns: Sequence[Column], roles: Mapping[str, str], name: str
     names = [column.name for column in columns]
     twice = sorted({column for column in roles.values() if names.count(column) > 1})
     if twice:
-        shown = ", ".join(f'"{column}"' for column in twice)
+        shown = ", ".join(f'"{one_line(column)}"' for column in twice)
         message = f"{name} has several columns called {shown}; rename all but one. Its columns: {describe(columns)}."
         raise DataError(message)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alwidget.errors import DataError
 from alwidget.pool.columns import Column, kind_of
-from alwidget.pool.problems import Problems, excerpt
+from alwidget.pool.problems import Problems, excerpt, one_line
 from alwidget.pool.reader import Reader, Rows
 from alwidget.pool.records import Dialect, Records, sniff, take
 from alwidget.pool.textfile import TextFile
@@ -94,7 +94,7 @@ def _ragged(found: int, wanted: int) -> str:
 
 
 def _columns(names: list[str], rows: list[list[str]]) -> list[Column]:
-    titles = [name.strip() or f"column {i}" for i, name in enumerate(names, start=1)]
+    titles = [one_line(name.strip()) or f"column {i}" for i, name in enumerate(names, start=1)]
     if len(titles) == 1:
         return [Column(titles[0])]
     return [Column(title, kind_of([row[i] for row in rows if i < len(row)])) for i, title in enumerate(titles)]

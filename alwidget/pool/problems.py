@@ -18,6 +18,9 @@ Kind = Literal["broken", "empty", "not-text", "id", "encoding", "changed"]
 KEPT = 1000
 """Problems of one kind that are kept in words; beyond it they are counted."""
 
+LONGEST = 600
+"""Characters of a problem's words."""
+
 SHOWN = 10
 """Problems that an error lists."""
 
@@ -107,7 +110,7 @@ class Problems:
             refuse(self._name, self.all(), self.counts)
 
     def _keep(self, at: int, problem: Problem) -> None:
-        self._kept.append((at, problem))
+        self._kept.append((at, Problem(one_line(problem.where), one_line(problem.what), problem.kind)))
         if self._strict and len(self._kept) > SHOWN:
             self.refuse()
 
@@ -140,6 +143,18 @@ def excerpt(value: object, limit: int = 40) -> str:
         return repr(value[:limit]) + "…"
     shown = repr(value)
     return shown if len(shown) <= 2 * limit else shown[:limit] + "…"
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` as something that can be shown and stored: one line, not too long, no half characters.
+
+    >>> one_line('the id "a\nb"')
+    'the id "a\\nb"'
+    """
+    shown = text if len(text) <= LONGEST else text[:LONGEST] + "…"
+    if shown.isprintable():
+        return shown
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
 def to_json(problems: list[Problem]) -> list[dict[str, Any]]:

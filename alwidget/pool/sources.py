@@ -56,6 +56,8 @@ def open_reader(data: Any, encoding: str | None = None) -> Reader:
         splits = ", ".join(f'"{split}"' for split in data)
         message = f"This is a dictionary of datasets ({splits}); pass one of them: data[{next(iter(data), '')!r}]."
         raise DataError(message)
+    if _is(data, "pyarrow", "Array") or _is(data, "pyarrow", "ChunkedArray"):
+        return MemoryReader(data.to_pylist())
     if hasattr(data, "__arrow_c_stream__"):
         return from_table(data)
     if _is(data, "numpy", "ndarray"):
@@ -110,7 +112,7 @@ def _open_path(path: Path, encoding: str | None) -> Reader:
     inner = Path(path.stem) if packed else path
     ending, stem = inner.suffix.lower(), inner.stem or path.name
     if path.is_dir():
-        return FolderReader(path, path.resolve().name, encoding)
+        return FolderReader(path, path.resolve().name or "documents", encoding)
     if ending in _TABLES and not packed:
         if encoding is not None:
             message = f"encoding={encoding!r} is for text files; {path.name} says itself how its text is stored."

@@ -142,7 +142,7 @@ def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
     """Complete a store: write what is known about it, and the sizes by which a damaged one is recognised."""
     sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name != META}
     with (folder / META).open("w", encoding="utf-8") as file:
-        json.dump({"format": FORMAT, "sizes": sizes, **meta}, file, ensure_ascii=False)
+        json.dump({"format": FORMAT, "sizes": sizes, **meta}, file)
         file.flush()
         os.fsync(file.fileno())
 

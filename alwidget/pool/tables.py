@@ -14,6 +14,9 @@ from alwidget.pool.reader import CHUNK, PORTION, Broken, Reader, Rows
 
 __all__ = ["FrameReader", "TableReader", "from_arrow_file", "from_dataset", "from_parquet", "from_table"]
 
+_ERRORS = (OSError, ValueError, NotImplementedError)
+"""What pyarrow's own errors are."""
+
 Batches = Callable[[Sequence[str] | None], Iterator[Any]]
 """Returns record batches with these columns, or with all."""
 
@@ -67,7 +70,7 @@ class TableReader(Reader):
                 batch = next(batches)
             except StopIteration:
                 return
-            except (OSError, ValueError) as error:  # pyarrow's errors are these
+            except _ERRORS as error:
                 problems.add("broken", done, f"the file is damaged from here on ({error})")
                 return
             step = max(1, min(CHUNK, batch.num_rows * PORTION // max(1, batch.nbytes)))
@@ -90,7 +93,7 @@ class TableReader(Reader):
         kinds: dict[str, ColumnKind] = {field.name: _kind(field.type) for field in schema}
         texts = [name for name, kind in kinds.items() if kind == "text" and schema.names.count(name) == 1]
         if len(texts) > 1:
-            batch = next(self._batches(texts), None)
+            batch = _opening(self.name, "a table", lambda: next(self._batches(texts), None))
             if isinstance(batch, pa.RecordBatch):
                 kinds.update((name, kind_of(_plain(batch.slice(0, SAMPLE).column(name)))) for name in texts)
         kinds.update(dict.fromkeys(self._names, "other"))
@@ -130,7 +133,7 @@ def from_parquet(path: Path, stem: str) -> TableReader:
     """Open a Parquet file."""
     import pyarrow.parquet as pq
 
-    file = _opening(path, "Parquet", lambda: pq.ParquetFile(path, memory_map=True))
+    file = _opening(path.name, "Parquet", lambda: pq.ParquetFile(path, memory_map=True))
 
     def batches(columns: Sequence[str] | None) -> Iterator[Any]:
         return iter(file.iter_batches(batch_size=4 * CHUNK, columns=columns))
@@ -158,7 +161,7 @@ def from_arrow_file(path: Path, stem: str) -> TableReader:
             source.seek(0)
             return (pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)).schema
 
-    return TableReader(path.name, stem, _opening(path, "Arrow", schema), batches)
+    return TableReader(path.name, stem, _opening(path.name, "Arrow", schema), batches)
 
 
 def from_table(table: Any) -> TableReader:
@@ -194,11 +197,11 @@ def _index(at: int) -> str:
     return f"data[{at}]"
 
 
-def _opening(path: Path, what: str, attempt: Callable[[], Any]) -> Any:
+def _opening(name: str, what: str, attempt: Callable[[], Any]) -> Any:
     try:
         return attempt()
-    except (OSError, ValueError) as error:  # pyarrow's errors are these
-        message = f"{path.name} cannot be read as {what}: {error}. It may be cut off, or be something else."
+    except _ERRORS as error:
+        message = f"{name} cannot be read as {what}: {error}. It may be cut off, or be something else."
         raise DataError(message) from error
 
 

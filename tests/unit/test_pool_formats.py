@@ -455,3 +455,19 @@ def test_an_encoding_is_for_text_files_only(tmp_path):
 def test_a_pool_loads_as_itself():
     pool = Pool.load(ROWS)
     assert Pool.load(pool) is pool
+
+
+def test_arrow_arrays_of_texts():
+    assert Pool.load(pa.array(TEXTS)).fingerprint == Pool.load(TEXTS).fingerprint
+    assert Pool.load(pa.chunked_array([TEXTS])).fingerprint == Pool.load(TEXTS).fingerprint
+
+
+def test_names_that_are_not_utf8_can_be_shown(tmp_path):
+    path = tmp_path / b"caf\xe9.csv".decode(errors="surrogateescape")
+    path.write_bytes(b"id,sch\xf6n,other\n1,a\n2,\xc3\xa4,\xc3\xa4\n3,\xc3\xa4,\xc3\xa4\n")
+    pool = Pool.load(path, text="other")
+    assert [d.text for d in pool] == ["ä", "ä"]
+    assert all(problem.where.encode() and problem.what.encode() for problem in pool.problems)
+    with pytest.raises(DataError, match="Its columns") as error:
+        Pool.load(path, text="nothing")
+    assert "sch\\udcf6n" in str(error.value)
