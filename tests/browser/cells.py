@@ -6,10 +6,12 @@ LABELS = ["Sports", "Business", "Science"]
 SESSION = "news.alw"
 BUSY_SECONDS = 8
 
+TOPICS = [["match", "goal", "coach"], ["market", "shares", "profit"], ["cell", "orbit", "theory"]]
+
 LABELLING = f"""
 import alwidget as alw
 
-words = [["match", "goal", "coach"], ["market", "shares", "profit"], ["cell", "orbit", "theory"]]
+words = {TOPICS}
 documents = [
     {{"id": f"doc-{{i}}", "text": f"Number {{i}}: the {{words[i % 3][i // 3 % 3]}} of the {{words[i % 3][i % 2]}}"}}
     for i in range(40)

@@ -148,8 +148,9 @@ class Notebook:
         return self.wait_open(idle=idle)
 
     def run_all(self) -> None:
-        """Run every cell and wait for the last to end."""
+        """Run every cell and wait for the last to end; one that raised fails the test here."""
         self.command("notebook:run-all-cells")
+        self.check_cells()
 
     def start_cell(self, index: int) -> None:
         """Start one cell and return at once."""
@@ -166,8 +167,18 @@ class Notebook:
         self.wait_cell()
 
     def wait_cell(self) -> None:
-        """Wait for the end of the cell started last."""
+        """Wait for the end of the cell started last; if it raised, the test fails here."""
         self.page.evaluate("() => window.running")
+        self.check_cells()
+
+    def check_cells(self) -> None:
+        """Fail when a cell shows an error."""
+        raised = self.page.evaluate(
+            f"""() => {CURRENT}.content.widgets.flatMap(cell => cell.model.outputs?.toJSON() ?? [])
+                      .filter(output => output.output_type === 'error')
+                      .map(output => output.ename + ': ' + output.evalue)"""
+        )
+        assert raised == []
 
     def command(self, name: str, **arguments: Any) -> None:
         """Execute a command of the application and wait for it."""

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser.cells import LABELLING, LABELS, SESSION, SHOW
+from browser.cells import LABELLING, LABELS, SESSION, SHOW, TOPICS
 from browser.driver import PATIENCE, answers, decisions, wait_until
 
 NOTEBOOK_SHORTCUTS = ["a", "b", "x", "d", "d", "z", "m", "y", "Shift+Enter"]
@@ -85,17 +85,25 @@ def test_training_in_the_background_goes_on_while_labelling(lab):
     widget = lab.widget().ready()
     widget.focus()
     given = []
-    keys = {"match": "1", "goal": "1", "coach": "1", "market": "2", "shares": "2", "profit": "2"}
-    while lab.kernel_json("session.status.round") < 2 and len(given) < 30:
-        text = widget.text.inner_text()
-        key = next((key for word, key in keys.items() if word in text), "3")
-        given.append((widget.answer(key), LABELS[int(key) - 1]))
-    widget.expect_saved(len(given))
-    wait_until(lab.page, lambda: lab.kernel_json("session.status.round") >= 2, "the engine has done two rounds")
+    for rounds in (1, 2):
+        for _ in range(10):
+            topic = next(
+                i for i, words in enumerate(TOPICS) if any(word in widget.text.inner_text() for word in words)
+            )
+            given.append((widget.answer(str(topic + 1)), LABELS[topic]))
+        wait_until(lab.page, lambda n=rounds: lab.kernel_json("session.status.round") >= n, f"round {rounds} is done")
+    widget.expect_saved(20)
     assert answers(lab.path.parent / SESSION) == given
     assert len({item for item, _ in given}) == len(given), "nothing is asked twice"
     assert lab.kernel_json("session.status.error") is None
-    assert lab.kernel_json("{a.id: a.value for a in session.annotations}") == dict(given)
+
+    suggestion = lab.kernel_json("{item.id: item.suggestion for item in session.next(20)}")
+    expect(widget.root.get_by_test_id("submit")).to_be_enabled()
+    accepted = widget.answer("Enter")
+    widget.expect_saved(21)
+    last = decisions(lab.path.parent / SESSION)[-1]
+    assert (last["id"], last["value"], last["origin"]) == (accepted, suggestion[accepted], "accepted")
+    assert last["seen"]["value"] == suggestion[accepted]
 
 
 def test_labelling_to_the_end_says_so(open_notebook, jupyterlab):

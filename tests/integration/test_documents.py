@@ -57,7 +57,7 @@ def test_contributings_strategy_runs(reviews):
     for item, label in zip(session.next(8), ["praise", "complaint"] * 4, strict=True):
         session.record(item.id, label)
     session.train(wait=True)
-    assert session.next(1)[0].why.strategy == "unsure"
+    assert session.next(1)[0].why["strategy"] == "unsure"
     session.close()
 
 
