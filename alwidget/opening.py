@@ -114,7 +114,7 @@ def annotate(
     coined = not given and not (resumed and labels is None)
     _retire(where)
     settings = {
-        "model": model if isinstance(model, str) else model.name,
+        "model": model if isinstance(model, str) else None,
         "strategy": _kept(chosen),
         "subsample": subsample,
         "batch_size": batch_size,
