@@ -126,12 +126,17 @@ class Learner(Protocol):
     batch and raise `alwidget.errors.Cancelled`; a cancelled `fit` leaves the previously fitted state usable.
     """
 
-    name: str
-    """The short form a person types, such as ``"encoder:NAME"``."""
-    description: str
-    """What the status line shows, such as ``"all-MiniLM-L6-v2 + head"``."""
-    retrain_seconds: float
-    """Roughly how long a fit takes; the engine retrains more often when it is cheap."""
+    @property
+    def name(self) -> str:
+        """The short form a person types, such as ``"encoder:NAME"``."""
+
+    @property
+    def description(self) -> str:
+        """What the status line shows, such as ``"all-MiniLM-L6-v2 + head"``."""
+
+    @property
+    def retrain_seconds(self) -> float:
+        """Roughly how long a fit takes; the engine retrains more often when it is cheap."""
 
     @property
     def classes(self) -> tuple[str, ...]:
