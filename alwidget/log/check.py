@@ -258,12 +258,12 @@ def _check_annotations(
         state.apply(one)
     report.answers = len(state.answers)
     old = _annotations(report.path)
-    if old is None and not said:
+    there = (report.path / ANNOTATIONS_FILE).exists()
+    if not there and not state.answers:
         return
     new = {row["id"]: row for row in records(state, key)}
     finding = Finding(ANNOTATIONS_FILE, "")
     if old is None:
-        there = (report.path / ANNOTATIONS_FILE).exists()
         finding.what = "cannot be read" if there else "is missing"
     else:
         before = {row.get("id"): row for row in old}

@@ -159,6 +159,7 @@ def test_undo_and_redo_without_end_across_restarts(folder):
             assert log.redo().entry == log.state.entry(log.state.find(f"ana:{i + 1}"))
         assert log.redo() is None
         assert log.state.n_labelled == 20
+    assert [line["seq"] for line in lines(folder)] == list(range(1, 61))
 
 
 def test_undo_by_name(folder):
@@ -352,8 +353,8 @@ def test_listeners_hear_what_changed_and_cannot_hurt(folder, caplog):
     heard: list[Any] = []
     with start(folder) as log, start(folder, "bob") as bob:
         log.subscribe(lambda ids, entries: heard.append((list(ids), [(e.event, e.undone) for e in entries])))
-        log.subscribe(lambda ids, entries: 1 / 0)
-        leave = log.subscribe(lambda ids, entries: heard.append("leaving"))
+        log.subscribe(lambda *_: 1 / 0)
+        leave = log.subscribe(lambda *_: heard.append("leaving"))
         leave()
         log.append("annotate", id="x", value="A", client="c")
         log.append("annotate", id="x", value="A", client="c")
@@ -387,7 +388,7 @@ def test_session_json_of_another_kind_or_a_newer_version(folder):
     file = folder / "session.json"
     text = file.read_text()
     file.write_text(text.replace("alwidget/1", "alwidget/2"))
-    with pytest.raises(SessionError, match="newer alwidget.*Upgrade"):
+    with pytest.raises(SessionError, match=r"newer alwidget.*Upgrade"):
         start(folder)
     file.write_text('{"format": "npm"}')
     with pytest.raises(SessionError, match="not from alwidget"):
