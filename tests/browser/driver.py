@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import nbformat
 from playwright.sync_api import expect
 
+from browser.cells import GO
 from browser.servers import TOKEN, Server
 
 if TYPE_CHECKING:
@@ -161,6 +162,10 @@ class Notebook:
             index,
         )
 
+    def release(self) -> None:
+        """Let `browser.cells.BUSY` end."""
+        (self.path.parent / GO).touch()
+
     def run_cell(self, index: int) -> None:
         """Run one cell and wait for its end."""
         self.start_cell(index)
@@ -191,11 +196,8 @@ class Notebook:
     def restart_kernel(self) -> None:
         self.page.evaluate(f"() => {KERNEL}.restart()")
 
-    def busy(self) -> bool:
-        """Whether the kernel is running a cell."""
-        return bool(self.page.evaluate(f"() => {KERNEL}.status === 'busy'"))
-
     def wait_busy(self) -> None:
+        """Wait until the kernel says that it runs something; replies of a subshell may make it say idle again."""
         self.page.wait_for_function(f"() => {KERNEL}.status === 'busy'", timeout=PATIENCE)
 
     def shape(self) -> dict[str, Any]:

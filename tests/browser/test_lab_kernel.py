@@ -7,17 +7,17 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser.cells import LABELLING, LABELS, SESSION, SHOW, SLEEP
+from browser.cells import BUSY, LABELLING, LABELS, SESSION, SHOW
 from browser.driver import PATIENCE, Notebook, Widget, answers, decisions, wait_until
 from browser.servers import KERNEL_6
 
 KERNELS = ["python3", KERNEL_6]
-SLEEPING = 2
+BUSY_CELL = 2
 
 
 @pytest.fixture(params=KERNELS)
 def lab(request, open_notebook, jupyterlab):
-    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, SLEEP], lab=True, kernel=request.param)
+    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, BUSY], lab=True, kernel=request.param)
     notebook.run_cell(0)
     notebook.run_cell(1)
     major = notebook.kernel_json("__import__('ipykernel').version_info[0]")
@@ -34,7 +34,6 @@ def label_while_busy(notebook: Notebook, widget: Widget, count: int) -> list[tup
     for i in range(count):
         given.append((widget.answer(str(i % 3 + 1)), LABELS[i % 3]))
         assert widget.saved_count() <= len(answers(session))
-    assert notebook.busy(), "the machine was too slow to label while the cell ran; the test shows nothing"
     return given
 
 
@@ -43,8 +42,9 @@ def test_answers_given_while_a_cell_runs_arrive_once(lab):
     widget.focus()
     first = [(widget.answer("1"), LABELS[0])]
     widget.expect_saved(1)
-    lab.start_cell(SLEEPING)
+    lab.start_cell(BUSY_CELL)
     given = first + label_while_busy(lab, widget, 5)
+    lab.release()
     lab.wait_cell()
     widget.expect_saved(6)
     session = lab.path.parent / SESSION
@@ -76,11 +76,12 @@ def test_a_reload_while_a_cell_runs_loses_and_repeats_nothing(lab):
     given = [(widget.answer("1"), LABELS[0])]
     widget.expect_saved(1)
     lab.save()
-    lab.start_cell(SLEEPING)
+    lab.start_cell(BUSY_CELL)
     given += label_while_busy(lab, widget, 3)
     card = widget.item
     lab.page.reload()
     lab.wait_open(idle=False)
+    lab.release()
     widget = lab.widget().ready()
     assert widget.item == card
     widget.expect_saved(4)
@@ -113,19 +114,19 @@ def test_after_a_restart_the_page_says_disconnected_and_a_rerun_goes_on_from_dis
     assert lab.kernel_json("len(session.annotations)") == 3
 
 
-def test_a_training_thread_does_not_make_clicks_wait_for_a_running_cell(open_notebook, jupyterlab):
-    """With subshells (ipykernel 7) a decision is on disk before the busy cell ends, also while the engine reports."""
-    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, SLEEP], lab=True)
+def test_with_subshells_decisions_do_not_wait_for_a_running_cell(open_notebook, jupyterlab):
+    """Also when the engine's thread has reported before: a message from a plain thread would make clicks wait again."""
+    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, BUSY], lab=True)
     notebook.run_cell(0)
     notebook.run_cell(1)
     widget = notebook.widget().ready()
     widget.focus()
     for key in "123123":
         widget.answer(key)
-    widget.expect_saved(6)
-    notebook.start_cell(SLEEPING)
+    wait_until(notebook.page, lambda: notebook.kernel_json("session.status.round") > 0, "the engine has done a round")
+    notebook.start_cell(BUSY_CELL)
     label_while_busy(notebook, widget, 6)
-    wait_until(notebook.page, lambda: widget.saved_count() == 12 or not notebook.busy(), "all is saved")
-    assert notebook.busy(), "the decisions waited for the cell"
+    widget.expect_saved(12)
     assert len(answers(notebook.path.parent / SESSION)) == 12
+    notebook.release()
     notebook.wait_cell()
