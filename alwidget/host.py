@@ -104,7 +104,7 @@ class SessionHost:
             case "history":
                 return self._history(params)
             case "item":
-                return self._item(self._known(params.get("item")))
+                return self._item(self._found(params))
             case "items":
                 return self.items(int(params.get("limit", 20)), [str(doc) for doc in params.get("exclude", ())])
             case "guidelines":
@@ -193,6 +193,13 @@ class SessionHost:
             client=message.client,
             seen={"value": seen.value, "confidence": seen.confidence} if seen else None,
         )
+
+    def _found(self, params: dict[str, Any]) -> str:
+        """Return the id that a person typed, or that of the document with the number that they typed."""
+        pool, name, position = self._session.pool, str(params.get("item")), params.get("position")
+        if name not in pool and isinstance(position, int) and 0 <= position < len(pool):
+            return pool[position].id
+        return self._known(name)
 
     def _known(self, doc: object) -> str:
         return self._session._id(doc)  # noqa: SLF001

@@ -164,9 +164,10 @@ class HistoryParams(_Base):
 
 
 class ItemParams(_Base):
-    """`Request.params` of ``item``: the id of one document."""
+    """`Request.params` of ``item``: the id of one document, or its place in the pool where no id is meant."""
 
     item: str
+    position: int | None = None
 
 
 class ItemsParams(_Base):

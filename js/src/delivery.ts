@@ -108,6 +108,15 @@ export class Delivery {
     }
   }
 
+  /** The kernel cannot answer this hello; that it says so is an answer too. Returns false when it was no hello. */
+  turnedAway(seq: number): boolean {
+    if (this.#hello?.seq !== seq) {
+      return false;
+    }
+    this.#hello = null;
+    return true;
+  }
+
   /** To be called about twice a second: repeats what got no answer. */
   tick(now: number): void {
     const oldest = this.#oldest();

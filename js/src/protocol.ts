@@ -109,9 +109,10 @@ export interface HistoryParams {
   limit: number;
 }
 
-/** `Request.params` of `item`: the id of one document. */
+/** `Request.params` of `item`: the id of one document, or its place in the pool where no id is meant. */
 export interface ItemParams {
   item: string;
+  position: number | null;
 }
 
 /** `Request.params` of `items`: how many more to ask about, and which the page holds already. */

@@ -335,10 +335,21 @@ export class Sync {
     }
   }
 
+  /** A request, an option or a hello that the kernel cannot do. */
+  #turnedAway(reject: Reject): void {
+    if (!this.#delivery.turnedAway(reject.seq)) {
+      this.#answer(reject.seq)?.reject(new Error(reject.reason));
+    } else if (this.#store.state.session === null) {
+      this.#store.dispatch({ type: "failure", text: reject.reason });
+    } else {
+      this.toast("error", reject.reason);
+    }
+  }
+
   #onReject(reject: Reject, now: number): void {
     if (reject.client === null) {
       if (reject.view === this.view) {
-        this.#answer(reject.seq)?.reject(new Error(reject.reason));
+        this.#turnedAway(reject);
       }
       return;
     }
@@ -348,6 +359,7 @@ export class Sync {
     }
     if (reject.retry) {
       this.#delivery.postpone(reject.client, now);
+      this.#store.dispatch({ type: "trouble", text: reject.reason });
       return;
     }
     this.#outbox?.remove(reject.client);

@@ -178,7 +178,11 @@ export class FakeKernel {
       case "items":
         return session.queue(Number(params.limit ?? 20), new Set((params.exclude as string[] | undefined) ?? []));
       case "item":
-        return session.items.get(String(params.item)) ?? null;
+        return (
+          session.items.get(String(params.item)) ??
+          [...session.items.values()].find(({ position }) => position === params.position) ??
+          null
+        );
       case "history": {
         const [limit, offset] = [Number(params.limit ?? 50), Number(params.offset ?? 0)];
         const found = session.history(limit + 1, offset, String(params.query ?? ""));

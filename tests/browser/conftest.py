@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from browser import chromium as chromium_binary
 from browser import servers
 from browser.driver import Notebook, Watch, write_notebook
+from browser.plain_page import PlainPage, build, serve
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "test-results"
@@ -127,3 +128,27 @@ def keep(evidence: Path, notebooks: list[Notebook], *, failed: bool) -> None:
             said = ["# errors", *watch.errors, "# asked elsewhere", *watch.elsewhere, "# console", *watch.console]
             (evidence / f"console-{number}.txt").write_text("\n".join(said), encoding="utf-8")
             shutil.copy(notebook.server.log, evidence / "server.log")
+
+
+@pytest.fixture(scope="session")
+def demo_address() -> Iterator[str]:
+    """The page that shows the front end, built from its sources, with a kernel made of JavaScript."""
+    build()
+    with serve() as address:
+        yield address
+
+
+@pytest.fixture
+def plain(context: BrowserContext, demo_address: str, evidence: Path) -> Iterator[Callable[..., PlainPage]]:
+    """Return a function that opens the front end in a plain page, for what needs a browser and no notebook."""
+    opened: list[PlainPage] = []
+
+    def open_one(options: dict[str, object], **look: object) -> PlainPage:
+        opened.append(PlainPage(context, demo_address, options, **look))
+        return opened[-1]
+
+    yield open_one
+    del evidence
+    for page in opened:
+        assert not page.watch.errors
+        assert not page.watch.elsewhere

@@ -93,7 +93,7 @@ const LabelButton = memo(function LabelButton(props: LabelProps) {
         {name}
       </span>
       {keys === null ? <span class="alwidget-label-dot" aria-hidden="true" /> : <LabelKey keys={keys} />}
-      {suggested && <span class="alwidget-sr">, suggested</span>}
+      {suggested && <span class="alwidget-sr">(suggested)</span>}
       <span class="alwidget-share" aria-hidden="true">
         {probability === null ? "" : share(probability)}
       </span>

@@ -135,6 +135,7 @@ export function onOwnAck(state: State, client: string, ack: Ack, now: string): S
     revision: Math.max(state.revision, ack.revision),
     labels: ack.labels ?? moved,
     savedAt: now,
+    trouble: pending === undefined ? state.trouble : null,
   };
   if (ack.entry !== null) {
     next = { ...next, history: withEntry(next.history, ack.entry) };

@@ -40,6 +40,7 @@ export type Event =
   | { type: "link"; link: Link }
   | { type: "saved"; now: string }
   | { type: "option"; status: Partial<State["status"]> }
+  | { type: "trouble"; text: string }
   | { type: "failure"; text: string };
 
 const TOASTS = 3;
@@ -93,6 +94,7 @@ type PageEvent = Extract<
       | "link"
       | "saved"
       | "option"
+      | "trouble"
       | "failure";
   }
 >;
@@ -127,6 +129,8 @@ function reducePage(state: State, event: PageEvent): State {
       return { ...state, savedAt: event.now };
     case "option":
       return { ...state, status: { ...state.status, ...event.status } };
+    case "trouble":
+      return { ...state, trouble: event.text };
     case "failure":
       return { ...state, failure: event.text };
   }

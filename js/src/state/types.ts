@@ -99,6 +99,8 @@ export interface State {
   announcement: string;
   recentLabels: readonly string[];
   failure: string | null;
+  /** Why the kernel cannot write decisions down for now; they wait, and are sent again. */
+  trouble: string | null;
   asking: boolean;
 }
 
@@ -144,6 +146,7 @@ export function initialState(): State {
     announcement: "",
     recentLabels: [],
     failure: null,
+    trouble: null,
     asking: false,
   };
 }

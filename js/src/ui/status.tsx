@@ -22,7 +22,7 @@ export function StatusLine() {
       {alert === null ? (
         <Pace state={state} />
       ) : (
-        <span class={`alwidget-alert is-${alert.tone}`} data-testid="alert" role="alert">
+        <span class={`alwidget-alert is-${alert.tone}`} data-testid="alert" role="alert" title={alert.text}>
           {alert.text}
         </span>
       )}
@@ -38,9 +38,9 @@ interface Alert {
 
 /** What a person must know about their work's safety, the worst first. */
 export function alertOf(state: State, waiting: number): Alert | null {
-  const { storage_error: storage } = state.status;
-  if (storage !== null) {
-    return { tone: "bad", text: `not being saved: ${storage}` };
+  const trouble = state.status.storage_error ?? (waiting > 0 ? state.trouble : null);
+  if (trouble !== null) {
+    return { tone: "bad", text: `not being saved: ${trouble}` };
   }
   if (state.link.kind === "lost") {
     const kept = waiting === 0 ? "nothing is lost" : `${plural(waiting, "decision")} kept in this browser`;
