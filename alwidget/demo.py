@@ -7,6 +7,7 @@ has never seen; which strategy chooses is the session's affair, so a comparison 
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from alwidget.session import Session
 
 __all__ = ["Curve", "Demo", "Point", "run", "simulate"]
+
+QUIET_SECONDS = 5.0
+"""How often the progress is written where it goes to a file, which keeps every line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,8 @@ def _open(
 def _bar(total: int, *, shown: bool) -> Iterator[tqdm]:
     from tqdm import tqdm
 
-    with tqdm(total=total, unit="label", disable=not shown, dynamic_ncols=True) as bar:
+    seconds = 0.1 if sys.stderr.isatty() else QUIET_SECONDS
+    with tqdm(total=total, unit="label", disable=not shown, dynamic_ncols=True, mininterval=seconds) as bar:
         yield bar
 
 
@@ -213,7 +218,7 @@ def _telling(session: Session, bar: tqdm, arm: str) -> Iterator[None]:
     done = threading.Event()
 
     def tell() -> None:
-        while not done.wait(0.3):
+        while not done.wait(0.3 if sys.stderr.isatty() else QUIET_SECONDS):
             status = session.status
             bar.set_postfix_str(status.message or status.state)
 

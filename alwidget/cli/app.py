@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import sys
 import traceback
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The words after ``alwidget``; by default those of this process.
     """
     given = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter is no reason to fail
     try:
         code: int = given.run(given)
         sys.stdout.flush()

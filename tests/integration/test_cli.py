@@ -20,7 +20,7 @@ import pytest
 import alwidget
 from alwidget import cli, interop
 from alwidget.cli import simulation
-from alwidget.demo import Curve, Demo, Point
+from alwidget.demo import Curve, Demo, Point, simulate
 
 COMMAND = [sys.executable, "-c", "import sys; from alwidget.cli import main; sys.exit(main())"]
 
@@ -226,6 +226,15 @@ def test_info_says_what_is_here_and_what_auto_takes(tmp_path):
     assert re.search(r"^ {2}why +\S", done.stdout, re.MULTILINE)
 
 
+def test_a_terminal_that_lacks_letters_is_no_reason_to_fail(tmp_path):
+    texts = ["naïve → 日本語", "plain"]
+    with alwidget.annotate(texts, labels=["é", "z"], path=tmp_path / "ü.alw", model="tf-idf") as session:
+        session.record(next(iter(session.pool.ids)), "é")
+    done = alw("check", "ü.alw", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xfc.alw" in done.stdout
+
+
 def test_a_reader_that_goes_away_is_no_crash(tmp_path):
     reading, writing = os.pipe()
     with subprocess.Popen(
@@ -279,6 +288,26 @@ def test_demo_without_a_baseline_and_in_a_place_of_ones_own(tmp_path):
     refused = alw(*SMALL, "-o", "mine", cwd=tmp_path)
     assert refused.returncode == 1
     assert "is there already" in refused.stderr
+
+
+def test_the_simulation_ends_when_no_documents_are_left(tmp_path):
+    corpus = alwidget.datasets.docstrings(n=60)
+    gold = dict(zip(corpus["id"], corpus["label"], strict=True))
+    test = (corpus["text"].tolist()[40:], corpus["label"].tolist()[40:])
+    answers = []
+    with alwidget.annotate(
+        corpus.head(40)[["id", "text"]],
+        labels=alwidget.datasets.labels(),
+        path=tmp_path / "s.alw",
+        model="tf-idf",
+        batch_size=15,
+    ) as session:
+        points = list(simulate(session, gold, test, rounds=9, batch_size=15, on_answer=lambda: answers.append(1)))
+        assert [point.labelled for point in points] == [15, 30, 40]
+        assert session.next(1) == []
+        assert all(row.label == gold[row.id] for row in session.annotations)
+    assert len(answers) == 40
+    assert all(0 <= point.macro_f1 <= 1 and 0 <= point.accuracy <= 1 for point in points)
 
 
 def test_an_interrupted_demo_keeps_what_was_recorded(tmp_path):
