@@ -145,7 +145,9 @@ class Learner(Protocol):
     def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
         """Load what is slow to load (torch, weights). Called in the background before first use; idempotent."""
 
-    def fit(self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None) -> Report:
+    def fit(
+        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+    ) -> Report:
         """Train from all labels. One class only must work (it then predicts that class)."""
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:

@@ -1,0 +1,251 @@
+"""From what a person typed to a learner: the best that can be had, at once, and in words why it is that one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alwidget.errors import ArgumentError, ModelError
+from alwidget.learners import hub
+from alwidget.learners.base import Learner, Progress, Stop
+from alwidget.learners.names import Wanted, read_name
+from alwidget.learners.offline import ALIASES, NAME, offline_path
+from alwidget.learners.resolving import Found, Resolving
+from alwidget.learners.tfidf import TfIdf
+
+__all__ = ["Choice", "make"]
+
+ENCODER = f"sentence-transformers/{NAME}"
+CHECKPOINT = "distilbert-base-uncased"
+TASKS = ("classification",)
+GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/kfd")
+
+Fetch = Callable[[str], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A learner and why it is this one. Where that needs the hub or torch, it is settled by `Learner.prepare`."""
+
+    learner: Learner
+    _why: str = ""
+
+    @property
+    def why(self) -> str:
+        """One line for the status, such as ``"all-MiniLM-L6-v2 from the offline extra, frozen, …"``."""
+        return self.learner.why if isinstance(self.learner, Resolving) else self._why
+
+    @property
+    def warning(self) -> str | None:
+        """One line if it is not what was asked for, else None."""
+        return self.learner.warning if isinstance(self.learner, Resolving) else None
+
+
+def make(
+    model: str | Learner,
+    *,
+    task: str = "classification",
+    cache_dir: str | Path | None = None,
+    device: str | None = None,
+) -> Choice:
+    """Return a learner for `model`. Takes milliseconds: no torch, no network; both wait for `Learner.prepare`.
+
+    Parameters
+    ----------
+    model
+        ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen
+        without), or a `Learner` of your own. NAME is a hub name or a path. ``ALWIDGET_MODEL`` stands in for
+        ``"auto"`` where it is set.
+    task
+        ``"classification"``.
+    cache_dir
+        Where vectors are kept; by default in the user's cache folder.
+    device
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``; by default a GPU if there is one.
+
+    Raises
+    ------
+    alwidget.errors.ArgumentError
+        No such model or task; a misspelt keyword comes with the right one.
+    alwidget.errors.ModelError
+        A path at which there is no model.
+
+    Examples
+    --------
+    >>> choice = make("tf-idf")
+    >>> choice.learner.description, choice.why
+    ('TF-IDF + head', 'TF-IDF with a linear head, as asked for')
+    """
+    if task not in TASKS:
+        message = f'No model here learns the task "{task}"; there are models for {", ".join(TASKS)}.'
+        raise ArgumentError(message)
+    if not isinstance(model, str):
+        return Choice(_own(model), "a learner of your own")
+    name, hint = model, ""
+    if model.strip().lower() == "auto" and os.environ.get("ALWIDGET_MODEL", "").strip():
+        name, hint = os.environ["ALWIDGET_MODEL"], " (ALWIDGET_MODEL)"
+    try:
+        wanted = read_name(name)
+    except (ArgumentError, ModelError) as error:
+        if hint:
+            message = f"The environment variable ALWIDGET_MODEL cannot be used: {error}"
+            raise type(error)(message) from error
+        raise
+    if wanted.kind == "tf-idf":
+        return Choice(TfIdf(), f"TF-IDF with a linear head, as asked for{hint}")
+    chooser = _Chooser(wanted, device, hint)
+    return Choice(Resolving(name.strip(), chooser, cache_dir=cache_dir, device=device))
+
+
+class _Chooser:
+    """Finds the best there is for one wish: `at_once` without torch or network, `thoroughly` with both."""
+
+    def __init__(self, wanted: Wanted, device: str | None, hint: str) -> None:
+        self._wanted, self._device, self._hint = wanted, device, hint
+
+    def at_once(self) -> Found | None:
+        """Return what can be said without asking anybody; None where that must wait."""
+        gpu = _gpu_for_sure(self._device)
+        if gpu is None and self._wanted.kind not in {"encoder", "finetune"}:
+            return None
+        return self._choose(gpu=bool(gpu), fetch=_refuse if hub.offline_asked() else None)
+
+    def thoroughly(self, stop: Stop | None, progress: Progress | None) -> Found:
+        """Return the best there is; may ask the hub, and always finds something."""
+        asked: list[bool] = []
+
+        def fetch(name: str) -> Path:
+            if hub.offline_asked():
+                return _refuse(name)
+            if not asked:
+                asked.append(hub.reachable())
+            if not asked[0]:
+                message = "the hub cannot be reached"
+                raise ModelError(message)
+            return hub.download(name, stop=stop, progress=progress)
+
+        found = self._choose(gpu=_gpu_by_torch(self._device), fetch=fetch)
+        return found or self.after("nothing else can be had")
+
+    def after(self, reason: str) -> Found:
+        """Return the next best once a model could not be had or loaded for `reason`: nothing is fetched any more."""
+        lost = self._wanted.name or NAME
+        warning = f"{lost} could not be used: {reason.rstrip('.')}."
+        folder, where = _local(ENCODER)
+        if folder is not None and not self._is_encoder():
+            why = f"{NAME} {where}, frozen, with a linear head, in place of {lost}: {reason}"
+            return Found("encoder", NAME, folder, why, warning)
+        return Found("tf-idf", "tf-idf", None, f"TF-IDF with a linear head, in place of {lost}: {reason}", warning)
+
+    def _is_encoder(self) -> bool:
+        return self._wanted.kind == "auto" or (self._wanted.name in ALIASES and self._wanted.folder is None)
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether another model may stand in: not for a folder that the person named."""
+        return self._wanted.folder is None
+
+    def _choose(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
+        wanted = self._wanted
+        if wanted.kind == "auto":
+            return self._best(gpu=gpu, fetch=fetch)
+        kind = wanted.kind if wanted.kind != "any" else "finetune" if gpu else "encoder"
+        if wanted.folder is not None:
+            return Found(kind, wanted.name, wanted.folder, f"{wanted.name}, {_how(kind)}, as asked for{self._hint}")
+        folder, where = _local(wanted.name)
+        if folder is None:
+            if fetch is None:
+                return None
+            try:
+                folder, where = fetch(wanted.name), "from the hub"
+            except ModelError as error:
+                return self.after(f"{error}, and it is not in the cache" if _short(error) else str(error))
+        return Found(
+            kind, _tail(wanted.name), folder, f"{wanted.name} {where}, {_how(kind)}, as asked for{self._hint}"
+        )
+
+    def _best(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
+        tries = [("finetune", CHECKPOINT), ("finetune", ENCODER)] if gpu else [("encoder", ENCODER)]
+        because = "there is a GPU" if gpu else "no GPU here"
+        reason = ""
+        for kind, name in tries:
+            folder, where = _local(name)
+            if folder is None:
+                if fetch is None:
+                    return None
+                try:
+                    folder, where = fetch(name), "from the hub"
+                except ModelError as error:
+                    reason = str(error).rstrip(".")
+                    continue
+            return Found(kind, _tail(name), folder, f"{_tail(name)} {where}, {_how(kind)}: {because}")
+        why = (
+            f"TF-IDF with a linear head: no encoder on this machine, and {reason}; "
+            'pip install "alwidget[offline]" brings one'
+        )
+        return Found("tf-idf", "tf-idf", None, why, None)
+
+
+def _own(model: Any) -> Learner:
+    if isinstance(model, type) or not isinstance(model, Learner):
+        needed = ("fit", "predict_proba", "embed", "embedded", "prepare", "save", "load", "classes")
+        lacks = [name for name in (*needed, "name", "description", "retrain_seconds") if not hasattr(model, name)]
+        what = "a class; give an instance" if isinstance(model, type) else f"{type(model).__name__}"
+        missing = f"; it lacks {', '.join(lacks)}" if lacks and not isinstance(model, type) else ""
+        message = f"model= must be a name or a Learner, got {what}{missing}."
+        raise ArgumentError(message)
+    return model
+
+
+def _refuse(name: str) -> Path:
+    del name
+    message = "the environment asks to stay offline"
+    raise ModelError(message)
+
+
+def _local(name: str) -> tuple[Path | None, str]:
+    """Return the folder of a hub model on this machine, and where that is in words."""
+    if name in ALIASES and (folder := offline_path()) is not None:
+        return folder, "from the offline extra"
+    for known in (name, f"sentence-transformers/{name}") if name in ALIASES else (name,):
+        if (folder := hub.cached_folder(known)) is not None:
+            return folder, "from the cache of the hub"
+    return None, ""
+
+
+def _gpu_for_sure(device: str | None) -> bool | None:
+    """Return whether there is a GPU to compute on; None where only torch can tell and it is not loaded yet."""
+    if device is not None:
+        return device.startswith("cuda")
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}:
+        return False
+    if not any(Path(sign).exists() for sign in GPU_SIGNS) and shutil.which("nvidia-smi") is None:
+        return False
+    return _gpu_by_torch(device) if "torch" in sys.modules else None
+
+
+def _gpu_by_torch(device: str | None) -> bool:
+    if device is not None:
+        return device.startswith("cuda")
+    try:
+        import torch
+    except (ImportError, OSError):
+        return False
+    return bool(torch.cuda.is_available())
+
+
+def _how(kind: str) -> str:
+    return "fine-tuned" if kind == "finetune" else "frozen, with a linear head"
+
+
+def _tail(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _short(error: ModelError) -> bool:
+    return not str(error).endswith(".")

@@ -1,0 +1,293 @@
+"""A pretrained transformer, fine-tuned on the labels: the better learner where there is a GPU."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alwidget.errors import ModelError
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.cache import VectorMemory
+from alwidget.learners.pooling import Pooling
+from alwidget.learners.threads import bounded_threads
+from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, token_batches
+
+if TYPE_CHECKING:
+    from alwidget.learners.training import Options
+
+__all__ = ["FineTuned"]
+
+LENGTH = 256
+KEPT = 50_000
+WINDOW = 4096
+TOKENS = {"cpu": (2048, 1024), "cuda": (16_384, 32_768)}
+"""Tokens a training step and a prediction batch may hold at once."""
+
+
+class FineTuned:
+    """A transformer with a classification head, trained on all labels.
+
+    A fit trains a model of its own, which takes the place of the last one when it is done: a cancelled or failed fit
+    leaves the last one in use. Dropout draws from the fit's own generator and attention dropout is off, so that the
+    same seed and labels give the same model whatever else runs in the process (on a GPU up to its rounding).
+
+    Parameters
+    ----------
+    folder
+        The checkpoint folder.
+    label, name
+        What the model is called in the status line, and the short form a person types.
+    device
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: a GPU if there is one.
+    start
+        ``"fresh"``: every fit starts from the checkpoint, so that its outcome does not depend on the rounds before.
+        ``"warm"``: from the last fit, which is faster and drifts.
+    max_length
+        Tokens a text may have.
+    options
+        `alwidget.learners.training.Options`, as keywords: ``epochs=3``, ``class_weight="balanced"``, ``holdout=0.1``…
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        label: str | None = None,
+        name: str | None = None,
+        device: str | None = None,
+        start: str = "fresh",
+        max_length: int = LENGTH,
+        **options: Any,
+    ) -> None:
+        if start not in {"fresh", "warm"}:
+            message = f'start="{start}" is neither "fresh" nor "warm".'
+            raise ModelError(message)
+        self.folder = Path(folder)
+        self.label = label or self.folder.name
+        self.name = name or f"finetune:{self.label}"
+        self.device, self.start, self.max_length = device, start, max_length
+        self.retrain_seconds = 60.0
+        self._given = options
+        self._classes: tuple[str, ...] = ()
+        self._model: Any = None
+        self._tokeniser: Tokeniser | None = None
+        self._vectors = self._probs = VectorMemory(1, limit=0)
+
+    @property
+    def description(self) -> str:
+        """What the status line shows, such as ``"distilbert-base-uncased, fine-tuned (cuda)"``."""
+        return f"{self.label}, fine-tuned" + (f" ({self.device})" if self.device else "")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the last fit; empty before the first."""
+        return self._classes
+
+    @property
+    def options(self) -> Options:
+        """How it is trained."""
+        from alwidget.learners.training import Options
+
+        try:
+            return Options(**self._given)
+        except TypeError as error:
+            message = f"These options of fine-tuning cannot be used: {error}."
+            raise ModelError(message) from error
+
+    def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Load torch, the tokeniser and the checkpoint; idempotent."""
+        if self._model is not None:
+            return
+        _ = self.options
+        import torch
+
+        if progress is not None:
+            progress(f"loading {self.label}", 0, 1)
+        if stop is not None:
+            stop.check()
+        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._adopt(self._fresh(self.folder, ("0", "1"), seed=0), ())
+        if progress is not None:
+            progress(f"loading {self.label}", 1, 1)
+
+    def fit(
+        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+    ) -> Report:
+        """Fine-tune on all labels; see `FineTuned` for what a cancelled fit leaves."""
+        if not len(labelled):
+            message = "There are no labels to train from."
+            raise ModelError(message)
+        self.prepare(stop=stop, progress=progress)
+        started = time.perf_counter()
+        classes = tuple(labelled.classes)
+        keys = tuple(labelled.documents.keys)
+        if len(classes) == 1:
+            self._classes = classes
+            always = np.ones((1, len(labelled)))
+            dynamics = Dynamics(always.astype(np.float16), always.astype(bool), keys)
+            return Report(len(labelled), time.perf_counter() - started, loss=0.0, dynamics=dynamics)
+        from alwidget.learners.training import train
+
+        tokens = self._tokens(labelled.documents, stop)
+        y = np.asarray(labelled.y, dtype=np.int64)
+        with bounded_threads():
+            warm = self.start == "warm" and len(self._classes) > 1
+            model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
+            history = train(
+                model,
+                tokens,
+                y,
+                len(classes),
+                options=self.options,
+                weights=labelled.weights,
+                seed=seed,
+                device=str(self.device),
+                step_tokens=self._limits()[0],
+                predict=lambda trained, some: self._run(trained, some, stop)[1],
+                stop=stop,
+                progress=progress,
+            )
+        self._adopt(model, classes)
+        self.retrain_seconds = seconds = time.perf_counter() - started
+        return Report(
+            n=len(labelled),
+            seconds=seconds,
+            epochs=len(history.losses),
+            loss=history.losses[-1],
+            dynamics=Dynamics(np.stack(history.gold), np.stack(history.correct), keys),
+            extra={"steps": history.steps, "losses": tuple(history.losses)},
+        )
+
+    def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return probabilities, float64 (n, C); rows sum to one."""
+        if not self._classes:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
+        if len(self._classes) == 1:
+            return np.ones((len(documents), 1))
+        probs = self._cached(documents, stop, None)[1].astype(np.float64)
+        out: np.ndarray = probs / probs.sum(axis=1, keepdims=True)
+        return out
+
+    def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Return the mean of the last layer under the present weights, float32 (n, d); at first the checkpoint's."""
+        self.prepare(stop=stop, progress=progress)
+        return self._cached(documents, stop, progress)[0]
+
+    def embedded(self, documents: Batch) -> np.ndarray:
+        """Return bool (n,): which documents have been run through the present weights; a fit starts over."""
+        return self._vectors.has(documents.keys)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint that transformers reads: safetensors, config.json, tokenizer.json."""
+        if self._model is None or self._tokeniser is None:
+            message = f"{self.label} has not been loaded, so there is nothing to save."
+            raise ModelError(message)
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        config = self._model.config
+        if len(self._classes) > 1:
+            config.id2label = dict(enumerate(self._classes))
+            config.label2id = {name: i for i, name in enumerate(self._classes)}
+        self._model.save_pretrained(str(path))
+        self._tokeniser.inner.save_pretrained(str(path))
+        about = {"format": "alwidget-finetuned/1", "classes": list(self._classes), "base": self.label}
+        (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        path = Path(path)
+        try:
+            about = json.loads((path / "alwidget.json").read_text(encoding="utf-8"))
+            classes = tuple(map(str, about["classes"]))
+        except (OSError, ValueError, KeyError) as error:
+            message = f"The checkpoint in {path} cannot be read: {error}"
+            raise ModelError(message) from error
+        self.prepare()
+        self._adopt(self._fresh(path, classes if len(classes) > 1 else ("0", "1"), seed=0), classes)
+
+    # models
+
+    def _fresh(self, folder: Path, classes: tuple[str, ...], seed: int) -> Any:
+        """Return the checkpoint with a head over `classes`, whatever is new in it drawn from the seed."""
+        from alwidget.learners.heads import load_classifier
+
+        model = load_classifier(folder, len(classes), seed)
+        if self._tokeniser is None:
+            positions = int(getattr(model.config, "max_position_embeddings", 0) or 512)
+            self._tokeniser = Tokeniser(folder, max_length=self.max_length, limit=positions)
+        return self._seeded(model, seed)
+
+    def _continued(self, classes: tuple[str, ...], seed: int) -> Any:
+        """Return a copy of the last fit, its head's rows moved to where their classes are now."""
+        from alwidget.learners.heads import copy_with_classes
+
+        return self._seeded(copy_with_classes(self._model, self._classes, classes, seed), seed)
+
+    def _seeded(self, model: Any, seed: int) -> Any:
+        import torch
+
+        from alwidget.learners.training import seed_dropout
+
+        with model_errors(self.folder):
+            model = model.to(self.device)
+        seed_dropout(model, torch.Generator(device=str(self.device)).manual_seed(seed))
+        return model.eval()
+
+    def _adopt(self, model: Any, classes: tuple[str, ...]) -> None:
+        """Use this model from now on; what the last one computed is void."""
+        self._model, self._classes = model, classes
+        self._vectors = VectorMemory(int(model.config.hidden_size), limit=KEPT)
+        self._probs = VectorMemory(int(model.config.num_labels), limit=KEPT, dtype=np.float32)
+
+    # documents
+
+    def _tokens(self, documents: Batch, stop: Stop | None) -> Tokens:
+        if self._tokeniser is None:
+            message = f"{self.label} has not been loaded."
+            raise ModelError(message)
+        return self._tokeniser(documents.texts, documents.pairs, stop=stop)
+
+    def _cached(self, documents: Batch, stop: Stop | None, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return vectors and probabilities; one pass gives both, and documents that had it are not run again."""
+        vectors, found = self._vectors.get(documents.keys)
+        probs, _ = self._probs.get(documents.keys)
+        missing = np.flatnonzero(~found)
+        for start in range(0, len(missing), WINDOW):
+            at = missing[start : start + WINDOW]
+            part = documents.take(at)
+            with bounded_threads():
+                new_vectors, new_probs = self._run(self._model, self._tokens(part, stop), stop)
+            new_vectors = new_vectors.astype(np.float16)  # as they are kept, so that both times give the same
+            vectors[at], probs[at] = new_vectors, new_probs
+            self._vectors.put(part.keys, new_vectors)
+            self._probs.put(part.keys, new_probs)
+            if progress is not None:
+                progress("embedding", min(start + WINDOW, len(missing)), len(missing))
+        return vectors, probs
+
+    def _run(self, model: Any, tokens: Tokens, stop: Stop | None) -> tuple[np.ndarray, np.ndarray]:
+        """Return vectors float32 (n, d) and probabilities float32 (n, C), dropout off."""
+        import torch
+
+        from alwidget.learners.training import autocast, on_device
+
+        vectors = np.zeros((len(tokens), int(model.config.hidden_size)), dtype=np.float32)
+        probs = np.zeros((len(tokens), int(model.config.num_labels)), dtype=np.float32)
+        pooling = Pooling()
+        for rows in token_batches(tokens.lengths, self._limits()[1]):
+            if stop is not None:
+                stop.check()
+            batch = on_device(tokens.padded(rows), str(self.device))
+            with torch.inference_mode(), autocast(str(self.device)):
+                out = model(**batch, output_hidden_states=True)
+                vectors[rows] = pooling.apply(out.hidden_states[-1], batch["attention_mask"]).cpu().numpy()
+                probs[rows] = out.logits.float().softmax(-1).cpu().numpy()
+        return vectors, probs
+
+    def _limits(self) -> tuple[int, int]:
+        return TOKENS["cpu" if str(self.device) == "cpu" else "cuda"]

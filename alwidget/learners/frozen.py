@@ -1,0 +1,225 @@
+"""A frozen encoder with a linear head: reads each document once, ever, and learns from all labels in milliseconds."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from alwidget.errors import ModelError
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.cache import EmbeddingCache, default_cache_dir
+from alwidget.learners.encoder import Encoder
+from alwidget.learners.head import Head
+
+__all__ = ["FrozenEncoder"]
+
+FLUSH = 512
+"""Vectors that a crash may cost."""
+PREDICT = 8192
+
+
+class FrozenEncoder:
+    """Sentence vectors from a pretrained encoder, kept on disk, and a logistic head on top.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+    label
+        What the model is called in the status line; by default the folder's name.
+    name
+        The short form a person types; by default ``"encoder:<label>"``.
+    cache_dir
+        Where vectors are kept; None: `alwidget.learners.default_cache_dir`.
+    device, dtype, max_length
+        As for `Encoder`.
+    class_weight
+        None or ``"balanced"``.
+    """
+
+    retrain_seconds = 0.05
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        label: str | None = None,
+        name: str | None = None,
+        cache_dir: str | Path | None = None,
+        device: str | None = None,
+        dtype: str = "auto",
+        max_length: int | None = None,
+        class_weight: str | None = None,
+    ) -> None:
+        self.label = label or Path(folder).name
+        self.name = name or f"encoder:{self.label}"
+        self.encoder = Encoder(folder, device=device, dtype=dtype, max_length=max_length)
+        self.head = Head(class_weight=class_weight)
+        self._cache_dir = Path(cache_dir) if cache_dir is not None else None
+        self._cache: EmbeddingCache | None = None
+        self._classes: tuple[str, ...] = ()
+        self._told = False
+
+    @property
+    def description(self) -> str:
+        """What the status line shows, such as ``"all-MiniLM-L6-v2 (bf16) + head"``."""
+        precision = f" ({self.encoder.dtype})" if self.encoder.loaded else ""
+        return f"{self.label}{precision} + head"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the last fit; empty before the first."""
+        return self._classes
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The head's weights (C, d) and bias (C,) on the vectors that `embed` returns."""
+        return self.head.weights
+
+    def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Load torch, the weights and the index of what is cached; idempotent."""
+        if self._cache is not None:
+            return
+        if progress is not None:
+            progress(f"loading {self.label}", 0, 1)
+        if stop is not None:
+            stop.check()
+        self.encoder.load()
+        self._cache = EmbeddingCache(self._cache_dir or default_cache_dir(), self.encoder.identity, self.encoder.dim)
+        if progress is not None:
+            progress(f"loading {self.label}", 1, 1)
+
+    def fit(
+        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+    ) -> Report:
+        """Train the head on all labels. A cancelled or failed fit leaves the last head in place."""
+        started = time.perf_counter()
+        vectors = self.embed(labelled.documents, stop=stop, progress=progress)
+        fit = self.head.fit(vectors, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop)
+        self._classes = tuple(labelled.classes)
+        return Report(
+            n=len(labelled),
+            seconds=time.perf_counter() - started,
+            epochs=fit.iterations,
+            loss=fit.loss,
+            dynamics=Dynamics(fit.gold, fit.correct, tuple(labelled.documents.keys)),
+            notes=self._notes(),
+            extra={"temperature": fit.temperature},
+        )
+
+    def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return probabilities, float64 (n, C); rows sum to one."""
+        if not self.head.fitted:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
+        parts = [self.head.predict_proba(self.embed(part, stop=stop)) for part in documents.chunks(PREDICT)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self._classes)))
+
+    def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Return vectors, float32 (n, d): from the cache what is there, the rest computed and kept.
+
+        What was computed before a cancellation is kept, too. Fresh vectors are rounded to float16 as kept ones are, so
+        that a document has the same vector the first time and ever after.
+        """
+        self.prepare(stop=stop)
+        cache = self._ready_cache()
+        vectors, found = cache.get(documents.keys)
+        missing = _first_of_each(documents.keys, np.flatnonzero(~found))
+        if len(missing):
+            self._compute(cache, documents, missing, stop, progress)
+            again, found_now = cache.get([documents.keys[i] for i in np.flatnonzero(~found).tolist()])
+            if not found_now.all():
+                message = "The cache of vectors lost entries while they were read; try again."
+                raise ModelError(message)
+            vectors[~found] = again
+        return vectors
+
+    def embedded(self, documents: Batch) -> np.ndarray:
+        """Return bool (n,): which documents have a kept vector; all False before `prepare`."""
+        if self._cache is None:
+            return np.zeros(len(documents), dtype=bool)
+        return self._cache.has(documents.keys)
+
+    def save(self, path: Path) -> None:
+        """Write the head and what it belongs to; the encoder's weights stay where they are."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        self.head.save(path)
+        about = {"format": "alwidget-frozen/1", "encoder": self.encoder.identity, "classes": list(self._classes)}
+        (path / "frozen.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        alwidget.errors.ModelError
+            It is not there, broken, or was trained on vectors of another encoder.
+        """
+        path = Path(path)
+        try:
+            about = json.loads((path / "frozen.json").read_text(encoding="utf-8"))
+            classes, encoder = tuple(map(str, about["classes"])), about["encoder"]
+        except (OSError, ValueError, KeyError) as error:
+            message = f"The checkpoint in {path} cannot be read: {error}"
+            raise ModelError(message) from error
+        if encoder != self.encoder.identity:
+            message = f"The head in {path} was trained on vectors of another encoder than {self.label}; train again."
+            raise ModelError(message)
+        self.head.load(path)
+        self._classes = classes
+
+    def _compute(
+        self,
+        cache: EmbeddingCache,
+        documents: Batch,
+        missing: np.ndarray,
+        stop: Stop | None,
+        progress: Progress | None,
+    ) -> None:
+        part = documents.take(missing)
+        waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        count = done = 0
+        try:
+            for positions, vectors in self.encoder.batches(part.texts, part.pairs, stop=stop):
+                waiting.append((positions, vectors))
+                count += len(positions)
+                done += len(positions)
+                if progress is not None:
+                    progress("embedding", done, len(part))
+                if count >= FLUSH:
+                    _keep(cache, part, waiting)
+                    waiting, count = [], 0
+        finally:
+            _keep(cache, part, waiting)
+
+    def _ready_cache(self) -> EmbeddingCache:
+        if self._cache is None:
+            message = f"{self.label} has not been loaded."
+            raise ModelError(message)
+        return self._cache
+
+    def _notes(self) -> tuple[str, ...]:
+        note = self._cache.note if self._cache is not None else None
+        if note is None or self._told:
+            return self.encoder.notes
+        self._told = True
+        return (*self.encoder.notes, note)
+
+
+def _keep(cache: EmbeddingCache, part: Batch, waiting: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    if waiting:
+        at = np.concatenate([positions for positions, _ in waiting])
+        cache.put([part.keys[i] for i in at.tolist()], np.concatenate([vectors for _, vectors in waiting]))
+
+
+def _first_of_each(keys: Sequence[bytes], positions: np.ndarray) -> np.ndarray:
+    """Return positions without those whose key came before."""
+    first: dict[bytes, int] = {}
+    for i in positions.tolist():
+        first.setdefault(keys[i], i)
+    return np.fromiter(first.values(), dtype=np.int64, count=len(first))

@@ -1,0 +1,129 @@
+"""What a person may type for ``model=``, read into what is wanted, with every mistake named."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from alwidget.errors import ArgumentError, ModelError
+from alwidget.learners.hub import is_model_folder
+
+__all__ = ["KEYWORDS", "Wanted", "read_name"]
+
+KEYWORDS = ("auto", "tf-idf", "encoder:NAME", "finetune:NAME")
+PLANNED = ("textcnn", "bilstm-crf", "distilled:")
+KINDS = ("encoder", "finetune")
+# what the hub allows in "owner/name"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[\w.-]{1,96})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A model as asked for.
+
+    Attributes
+    ----------
+    kind
+        ``"auto"``, ``"tf-idf"``, ``"encoder"``, ``"finetune"``, or ``"any"`` for a bare name: fine-tuned where there
+        is a GPU, frozen where there is none.
+    name
+        The hub name, or the folder's name.
+    folder
+        The local folder, where a path was given.
+    """
+
+    kind: str
+    name: str = ""
+    folder: Path | None = None
+
+
+def read_name(model: str) -> Wanted:
+    """Return what ``model=`` asks for.
+
+    Raises
+    ------
+    alwidget.errors.ArgumentError
+        It is a misspelt keyword, or a model of a later version.
+    alwidget.errors.ModelError
+        It is a path at which there is no model.
+
+    Examples
+    --------
+    >>> read_name("encoder:sentence-transformers/all-MiniLM-L6-v2").name
+    'sentence-transformers/all-MiniLM-L6-v2'
+    >>> read_name("atuo")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    alwidget.errors.ArgumentError: There is no model "atuo". Did you mean "auto"? ...
+    """
+    text = model.strip()
+    if text in {"auto", "tf-idf"}:
+        return Wanted(text)
+    if text.lower() in {"auto", "tf-idf", "tfidf", "tf_idf"}:
+        return Wanted("auto" if text.lower() == "auto" else "tf-idf")
+    if any(text == p or (p.endswith(":") and text.startswith(p)) for p in PLANNED):
+        message = f'model="{text}" is not in this version yet; it can be {_shown()}, a hub name or a path.'
+        raise ArgumentError(message)
+    kind, colon, rest = text.partition(":")
+    if colon and kind in KINDS:
+        if not rest.strip():
+            message = f'model="{text}" names no model; write "{kind}:NAME" with a hub name or a path.'
+            raise ArgumentError(message)
+        return _named(kind, rest.strip())
+    return _named("any", text)
+
+
+def _named(kind: str, name: str) -> Wanted:
+    path = Path(name).expanduser()
+    if path.is_dir() or _looks_like_a_path(name):
+        return Wanted(kind, path.name or str(path), _folder(path, name))
+    if kind == "any":
+        _refuse_typos(name)
+    if not _HUB_NAME.fullmatch(name):
+        message = f'model="{name}" is neither {_shown()}, nor a hub name ("owner/name"), nor a path.'
+        raise ArgumentError(message)
+    return Wanted(kind, name)
+
+
+def _folder(path: Path, name: str) -> Path:
+    if not path.exists():
+        message = f'There is nothing at the path "{name}". Give a folder with config.json and model.safetensors.'
+        raise ModelError(message)
+    if not is_model_folder(path):
+        there = sorted(p.name for p in path.iterdir())[:8] if path.is_dir() else ["a file"]
+        message = (
+            f'"{name}" is not a model folder: it needs config.json, a tokeniser and model.safetensors; '
+            f"there is {', '.join(there) or 'nothing'}."
+        )
+        raise ModelError(message)
+    return path
+
+
+def _looks_like_a_path(name: str) -> bool:
+    drive = re.match(r"[A-Za-z]:[\\/]", name) is not None
+    starts = name.startswith((".", "~", os.sep, "/"))
+    return drive or starts or "\\" in name or name.count("/") > 1 or Path(name).is_file()
+
+
+def _refuse_typos(name: str) -> None:
+    """Raise where a bare name is a keyword but for a letter or two; a hub model may still be called ``auto-x``."""
+    kind, colon, rest = name.partition(":")
+    if colon:
+        close = difflib.get_close_matches(kind.lower(), KINDS, n=1, cutoff=0.6)
+        hint = f' Did you mean "{close[0]}:{rest}"?' if close else ""
+        message = f'There is no kind of model "{kind}:".{hint} It can be {_shown()}, a hub name or a path.'
+        raise ArgumentError(message)
+    if "/" in name:
+        return
+    close = difflib.get_close_matches(name.lower(), [*KINDS, "auto", "tf-idf", "textcnn", "bilstm-crf"], 1, 0.75)
+    if close:
+        hint = f"{close[0]}:NAME" if close[0] in KINDS else close[0]
+        message = f'There is no model "{name}". Did you mean "{hint}"? It can be {_shown()}, a hub name or a path.'
+        raise ArgumentError(message)
+
+
+def _shown() -> str:
+    return ", ".join(f'"{keyword}"' for keyword in KEYWORDS)

@@ -1,0 +1,193 @@
+"""A learner that is chosen when it is first needed, in the background, and that never leaves one without a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from alwidget.errors import ModelError
+from alwidget.learners.base import Batch, Labelled, Learner, Progress, Report, Stop
+from alwidget.learners.tokens import one_line
+
+__all__ = ["Found", "Resolving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model that was found: kind (``"encoder"``, ``"finetune"``, ``"tf-idf"``), name, folder, and why this one."""
+
+    kind: str
+    name: str
+    folder: Path | None
+    why: str
+    warning: str | None = None
+
+
+class Chooser(Protocol):
+    """Finds a model; `alwidget.learners.auto` has the only one."""
+
+    @property
+    def may_fall_back(self) -> bool:
+        """Whether another model may stand in for the one that was asked for."""
+
+    def at_once(self) -> Found | None:
+        """Return what can be said without asking anybody."""
+
+    def thoroughly(self, stop: Stop | None, progress: Progress | None) -> Found:
+        """Return the best there is."""
+
+    def after(self, reason: str) -> Found:
+        """Return the next best."""
+
+
+class Resolving:
+    """Stands for the learner that `prepare` settles on, and hands everything to it.
+
+    What it takes to choose (importing torch to see a GPU, a connection to the hub, a download) happens in `prepare`,
+    which the engine calls in its thread. A model that turns out not to load is replaced by the next best, with
+    `warning` saying so. Attributes beyond those of a `Learner` are the chosen learner's own.
+    """
+
+    def __init__(self, asked: str, chooser: Chooser, *, cache_dir: str | Path | None, device: str | None) -> None:
+        self._asked, self._chooser = asked, chooser
+        self._cache_dir, self._device = cache_dir, device
+        self._found: Found | None = chooser.at_once()
+        self._inner: Learner | None = None if self._found is None else self._make(self._found)
+        self._ready = False
+
+    @property
+    def name(self) -> str:
+        """The short form a person types: what was asked for."""
+        return self._asked
+
+    @property
+    def description(self) -> str:
+        """What the status line shows."""
+        return self._inner.description if self._inner is not None else "choosing a model…"
+
+    @property
+    def retrain_seconds(self) -> float:
+        """Roughly how long a fit takes."""
+        return self._inner.retrain_seconds if self._inner is not None else 1.0
+
+    @property
+    def why(self) -> str:
+        """Why it is this model."""
+        return self._found.why if self._found is not None else f'"{self._asked}" is looked up when it is first needed'
+
+    @property
+    def warning(self) -> str | None:
+        """What to tell if it is not the model that was asked for."""
+        return self._found.warning if self._found is not None else None
+
+    @property
+    def chosen(self) -> Learner | None:
+        """The learner behind this one, once it is known."""
+        return self._inner
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the last fit; empty before the first."""
+        return self._inner.classes if self._inner is not None else ()
+
+    def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Settle on a model and load it; idempotent.
+
+        Raises
+        ------
+        alwidget.errors.ModelError
+            The folder that the person named does not load; in every other case another model stands in.
+        """
+        if self._ready:
+            return
+        if self._inner is None:
+            if progress is not None:
+                progress("choosing a model", 0, 1)
+            self._settle(self._chooser.thoroughly(stop, progress))
+        # at most: what was asked for, the encoder on this machine, counted words
+        for _ in range(2):
+            try:
+                self._chosen().prepare(stop=stop, progress=progress)
+                break
+            except (ModelError, ImportError, OSError, MemoryError) as error:
+                if not self._chooser.may_fall_back:
+                    raise
+                told = self.warning
+                self._settle(self._next(one_line(error), told))
+        else:
+            self._chosen().prepare(stop=stop, progress=progress)
+        self._ready = True
+
+    def fit(
+        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+    ) -> Report:
+        """Train from all labels."""
+        self.prepare(stop=stop, progress=progress)
+        return self._chosen().fit(labelled, seed=seed, stop=stop, progress=progress)
+
+    def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return probabilities, float64 (n, C)."""
+        if self._inner is None:
+            message = "The model has not been trained yet; label some documents first."
+            raise ModelError(message)
+        return self._inner.predict_proba(documents, stop=stop)
+
+    def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Return vectors, float32 (n, d)."""
+        self.prepare(stop=stop, progress=progress)
+        return self._chosen().embed(documents, stop=stop, progress=progress)
+
+    def embedded(self, documents: Batch) -> np.ndarray:
+        """Return bool (n,): which documents `embed` would return at once."""
+        return np.zeros(len(documents), dtype=bool) if self._inner is None else self._inner.embedded(documents)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint of the chosen learner."""
+        self._chosen().save(path)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote, into the learner that this one settles on."""
+        self.prepare()
+        self._chosen().load(path)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what only the chosen learner has, such as the weights of its head."""
+        inner = self.__dict__.get("_inner")
+        if inner is None or name.startswith("_"):
+            message = f"The model that was chosen has no {name}."
+            raise AttributeError(message)
+        return getattr(inner, name)
+
+    def _chosen(self) -> Learner:
+        if self._inner is None:
+            message = "No model has been chosen yet; call prepare first."
+            raise ModelError(message)
+        return self._inner
+
+    def _settle(self, found: Found) -> None:
+        self._found, self._inner = found, self._make(found)
+
+    def _next(self, reason: str, told: str | None) -> Found:
+        """Return the next best after the present one failed; counted words if that one was the next best already."""
+        failed = self._found
+        found = self._chooser.after(reason)
+        if failed is not None and (told is not None or found.folder == failed.folder):
+            why = f"TF-IDF with a linear head, in place of {failed.name}: {reason}"
+            return Found("tf-idf", "tf-idf", None, why, told or found.warning)
+        return found
+
+    def _make(self, found: Found) -> Learner:
+        if found.kind == "tf-idf" or found.folder is None:
+            from alwidget.learners.tfidf import TfIdf
+
+            return TfIdf()
+        if found.kind == "finetune":
+            from alwidget.learners.finetune import FineTuned
+
+            return FineTuned(found.folder, label=found.name, device=self._device)
+        from alwidget.learners.frozen import FrozenEncoder
+
+        return FrozenEncoder(found.folder, label=found.name, cache_dir=self._cache_dir, device=self._device)

@@ -1,0 +1,254 @@
+"""Counted words with a linear head: for when no encoder can be had, and as a floor to compare with."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alwidget.errors import ModelError
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.cache import VectorMemory
+from alwidget.learners.head import Head
+from alwidget.learners.threads import one_blas_thread
+from alwidget.learners.words import analyse
+
+__all__ = ["TfIdf"]
+
+WORDS = 20_000
+SAMPLE = 20_000
+"""Documents that the vocabulary is taken from at most."""
+DENSE_SAMPLE = 4_000
+"""Documents that the dense projection is fitted on at most."""
+DIM = 128
+KEPT = 200_000
+CHUNK = 256
+
+
+class TfIdf:
+    """TF-IDF over words, pairs of words and, in scripts without spaces, characters, with a logistic head.
+
+    The vocabulary comes from `fit_vocabulary` or, without it, from the documents that the learner has seen by its
+    first use; then `fit` takes it anew whenever twice as many have been seen. `embed` projects on the first 128
+    singular vectors (latent semantic analysis). Everything is deterministic.
+
+    Parameters
+    ----------
+    class_weight
+        None or ``"balanced"``.
+    max_words
+        Terms in the vocabulary: the ones in most documents.
+    """
+
+    name = "tf-idf"
+    description = "TF-IDF + head"
+    retrain_seconds = 0.1
+
+    def __init__(self, *, class_weight: str | None = None, max_words: int = WORDS) -> None:
+        self.head = Head(class_weight=class_weight)
+        self.max_words = max_words
+        self._classes: tuple[str, ...] = ()
+        self._words: dict[str, int] = {}
+        self._idf = np.empty(0)
+        self._projection = np.empty((0, DIM), dtype=np.float32)
+        self._from = 0
+        self._given = False
+        self._sample: dict[bytes, str] = {}
+        self._memory = VectorMemory(DIM, limit=KEPT)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the last fit; empty before the first."""
+        return self._classes
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The head's weights (C, V) and bias (C,) on TF-IDF features."""
+        return self.head.weights
+
+    def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Import scikit-learn, which takes a second; idempotent."""
+        del stop, progress
+        import sklearn.utils.extmath  # noqa: F401
+
+    def fit_vocabulary(self, documents: Batch, *, stop: Stop | None = None) -> None:
+        """Take the vocabulary from these documents, a sample of the pool, once and for all.
+
+        The head is forgotten: it knows the words by their number.
+        """
+        at = np.linspace(0, len(documents) - 1, min(SAMPLE, len(documents))).astype(np.int64)
+        self._learn_words([_text(documents, int(i)) for i in at], stop)
+        self._given = True
+
+    def fit(
+        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+    ) -> Report:
+        """Train the head on all labels; a cancelled fit leaves the last one in place."""
+        del progress
+        started = time.perf_counter()
+        before = (self._words, self._idf, self._projection, self._from, self._memory)
+        self._note(labelled.documents)
+        try:
+            if not self._given and len(self._sample) >= 2 * self._from:
+                self._memory = VectorMemory(DIM, limit=KEPT)
+                self._learn_words(list(self._sample.values()), stop, keep_head=True)
+            features = self._features(labelled.documents, stop)
+            fit = self.head.fit(
+                features, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop
+            )
+        except BaseException:
+            self._words, self._idf, self._projection, self._from, self._memory = before
+            raise
+        self._classes = tuple(labelled.classes)
+        return Report(
+            n=len(labelled),
+            seconds=time.perf_counter() - started,
+            epochs=fit.iterations,
+            loss=fit.loss,
+            dynamics=Dynamics(fit.gold, fit.correct, tuple(labelled.documents.keys)),
+            extra={"temperature": fit.temperature, "words": len(self._words)},
+        )
+
+    def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return probabilities, float64 (n, C); rows sum to one."""
+        if not self.head.fitted:
+            message = "The TF-IDF model has not been trained yet; label some documents first."
+            raise ModelError(message)
+        return self.head.predict_proba(self._features(documents, stop))
+
+    def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
+        """Return vectors of unit length, float32 (n, 128); a text without a known word is all zeros."""
+        self._note(documents)
+        if not self._words:
+            self._learn_words(list(self._sample.values()), stop)
+        vectors, found = self._memory.get(documents.keys)
+        missing = np.flatnonzero(~found)
+        for start in range(0, len(missing), CHUNK):
+            at = missing[start : start + CHUNK]
+            part = documents.take(at)
+            dense = np.asarray(self._features(part, stop) @ self._projection, dtype=np.float32)
+            dense /= np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
+            dense = dense.astype(np.float16)  # as they are kept, so that a vector is the same ever after
+            vectors[at] = dense
+            self._memory.put(part.keys, dense)
+            if progress is not None:
+                progress("embedding", min(start + CHUNK, len(missing)), len(missing))
+        return vectors
+
+    def embedded(self, documents: Batch) -> np.ndarray:
+        """Return bool (n,): which documents have a vector under the present vocabulary."""
+        return self._memory.has(documents.keys)
+
+    def save(self, path: Path) -> None:
+        """Write vocabulary and head, as JSON and safetensors."""
+        from safetensors.numpy import save_file
+
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        self.head.save(path)
+        save_file({"idf": self._idf, "projection": self._projection}, str(path / "words.safetensors"))
+        about = {"format": "alwidget-tfidf/1", "classes": list(self._classes), "words": list(self._words)}
+        (path / "tfidf.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        path = Path(path)
+        try:
+            about = json.loads((path / "tfidf.json").read_text(encoding="utf-8"))
+            arrays = load_file(str(path / "words.safetensors"))
+            words, classes = {str(w): i for i, w in enumerate(about["words"])}, tuple(map(str, about["classes"]))
+            idf, projection = arrays["idf"], arrays["projection"]
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            message = f"The checkpoint in {path} cannot be read: {error}"
+            raise ModelError(message) from error
+        self.head.load(path)
+        self._words, self._idf, self._projection, self._classes = words, idf, projection, classes
+        self._given = True
+        self._memory.clear()
+
+    def _note(self, documents: Batch) -> None:
+        """Remember documents that are seen, as far as the vocabulary may still come from them."""
+        if self._given:
+            return
+        for i, key in enumerate(documents.keys):
+            if len(self._sample) >= SAMPLE:
+                return
+            if key not in self._sample:
+                self._sample[key] = _text(documents, i)
+
+    def _learn_words(self, texts: list[str], stop: Stop | None, *, keep_head: bool = False) -> None:
+        counts: Counter[str] = Counter()
+        for start in range(0, len(texts), CHUNK):
+            if stop is not None:
+                stop.check()
+            for text in texts[start : start + CHUNK]:
+                counts.update(set(analyse(text)))
+        # words in two documents or more, as long as that leaves any: most of the others never come again
+        least = 2 if len(texts) >= DIM else 1
+        known = sorted(((-n, word) for word, n in counts.items() if n >= least))[: self.max_words]
+        words = {word: i for i, (_, word) in enumerate(sorted(known, key=lambda pair: pair[1]))}
+        often = np.array([counts[word] for word in words], dtype=np.float64)
+        idf = np.log((1 + len(texts)) / (1 + often)) + 1
+        sample = texts[:: max(1, len(texts) // DENSE_SAMPLE)][:DENSE_SAMPLE]
+        projection = _projection(_weighted(sample, words, idf, stop), DIM)
+        if not keep_head:
+            self.head = Head(class_weight=self.head.class_weight)
+            self._memory.clear()
+        self._words, self._idf, self._projection, self._from = words, idf, projection, len(texts)
+
+    def _features(self, documents: Batch, stop: Stop | None) -> Any:
+        if not self._words and not self._from:
+            self._note(documents)
+            self._learn_words(list(self._sample.values()), stop)
+        texts = [_text(documents, i) for i in range(len(documents))]
+        return _weighted(texts, self._words, self._idf, stop)
+
+
+def _text(documents: Batch, i: int) -> str:
+    text = documents.texts[i]
+    return text if documents.pairs is None else f"{text}\n{documents.pairs[i]}"
+
+
+def _weighted(texts: list[str], words: dict[str, int], idf: np.ndarray, stop: Stop | None) -> Any:
+    """Return TF-IDF rows of unit length, sparse float64 (n, V); the count of a word enters by its logarithm."""
+    from scipy.sparse import csr_matrix
+
+    columns: list[np.ndarray] = []
+    values: list[np.ndarray] = []
+    ends = [0]
+    for i, text in enumerate(texts):
+        if stop is not None and i % CHUNK == 0:
+            stop.check()
+        counts = Counter(words[word] for word in analyse(text) if word in words)
+        at = np.fromiter(counts.keys(), dtype=np.int64, count=len(counts))
+        weight = (1 + np.log(np.fromiter(counts.values(), dtype=np.float64, count=len(counts)))) * idf[at]
+        columns.append(at)
+        values.append(weight / max(float(np.linalg.norm(weight)), 1e-12))
+        ends.append(ends[-1] + len(at))
+    flat = np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
+    matrix = csr_matrix(
+        (np.fromiter(chain(*values), np.float64, ends[-1]), flat, ends), shape=(len(texts), len(words))
+    )
+    matrix.sort_indices()
+    return matrix
+
+
+def _projection(matrix: Any, dim: int) -> np.ndarray:
+    """Return the first singular vectors, float32 (V, dim), padded with zeros where there are fewer."""
+    from sklearn.utils.extmath import randomized_svd
+
+    out = np.zeros((matrix.shape[1], dim), dtype=np.float32)
+    size = min(dim, *matrix.shape)
+    if size and matrix.nnz:
+        with one_blas_thread():
+            _, _, directions = randomized_svd(matrix, size, n_iter=3, random_state=0)
+        out[:, :size] = directions.T
+    return out

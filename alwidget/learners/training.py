@@ -1,0 +1,258 @@
+"""The training loop of the fine-tuned transformer: short enough to read, and nothing global is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from alwidget.learners.base import Progress, Stop
+from alwidget.learners.tokens import Tokens, token_batches
+
+__all__ = ["History", "Options", "autocast", "on_device", "seed_dropout", "train"]
+
+LEAST_HELD_OUT = 20
+MOST_EPOCHS = 30
+POOLED_BATCHES = 32
+"""Batches that are sorted by length together: little padding, and still other batches in every epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to fine-tune. The defaults suit some dozens to some thousands of labels.
+
+    Attributes
+    ----------
+    learning_rate
+        Peak rate; None: 5e-5 at a width of 768 and inversely to it, since narrow models need larger steps.
+    batch_size
+        Documents an optimiser step; split into pieces of `step_tokens` tokens where that does not fit.
+    epochs, min_steps
+        Passes over the labels; few labels get more of them (at most 30), until `min_steps` steps are done.
+    warmup
+        Share of the steps in which the rate rises; then it falls to zero, both linearly.
+    weight_decay
+        Of matrices only, never of biases and normalisations.
+    clip
+        Largest norm of the gradient.
+    patience
+        Epochs without a better loss (by 1 %) after which to stop; also stopped once the mean loss is below `solved`.
+    holdout
+        Share of the labels that only decide when to stop, stratified; used from 20 held-out documents up.
+    class_weight
+        None or ``"balanced"``: every class counts as much as any other.
+    """
+
+    learning_rate: float | None = None
+    batch_size: int = 16
+    epochs: int = 5
+    min_steps: int = 100
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    patience: int = 2
+    solved: float = 0.02
+    holdout: float = 0.0
+    class_weight: str | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """What happened: gold probability and correctness per epoch, dropout off, and the mean loss of each."""
+
+    gold: list[np.ndarray] = field(default_factory=list)
+    correct: list[np.ndarray] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    steps: int = 0
+
+
+class SeededDropout(nn.Module):
+    """Dropout from a generator of its own, so that training neither reads nor moves the global one.
+
+    The global generator belongs to the person at the notebook: drawing from it in a background thread would change
+    their numbers, and theirs would change the training.
+    """
+
+    def __init__(self, p: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.p, self._generator = p, generator
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SeededDropout:
+        """Return a copy on the same generator; generators cannot be copied."""
+        copied = SeededDropout(self.p, self._generator)
+        copied.train(self.training)
+        memo[id(self)] = copied
+        return copied
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x with a share p of its entries set to zero, in training."""
+        if not self.training or self.p == 0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self._generator)
+        return x * keep.div_(1 - self.p)
+
+
+def seed_dropout(model: nn.Module, generator: torch.Generator) -> None:
+    """Replace the dropout layers of a model by ones that draw from `generator`."""
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Dropout | SeededDropout):
+                setattr(parent, name, SeededDropout(child.p, generator))
+
+
+def autocast(device: str) -> AbstractContextManager[Any]:
+    """Return bfloat16 autocast where the GPU has it, else nothing."""
+    if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return nullcontext()
+
+
+def on_device(batch: dict[str, np.ndarray], device: str) -> dict[str, torch.Tensor]:
+    """Return a batch as tensors on `device`."""
+    return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in batch.items()}
+
+
+def train(
+    model: Any,
+    tokens: Tokens,
+    y: np.ndarray,
+    n_classes: int,
+    *,
+    options: Options,
+    weights: np.ndarray | None,
+    seed: int,
+    device: str,
+    step_tokens: int,
+    predict: Callable[[Any, Tokens], np.ndarray],
+    stop: Stop | None,
+    progress: Progress | None,
+) -> History:
+    """Train `model` in place.
+
+    Parameters
+    ----------
+    tokens, y, weights
+        The labelled documents, their classes int64 (n,), and weights float64 (n,) or None.
+    predict
+        Returns probabilities (n, C) of tokens under a model, dropout off.
+
+    Raises
+    ------
+    alwidget.errors.Cancelled
+        `stop` was set; it is looked at before every step. The model is then somewhere in between.
+    """
+    rng = np.random.default_rng(seed)
+    inside, outside = _split(y, options.holdout, rng)
+    each = _document_weights(y, n_classes, weights, options.class_weight)
+    steps = -(-len(inside) // options.batch_size)
+    epochs = int(np.clip(-(-options.min_steps // steps), options.epochs, max(MOST_EPOCHS, options.epochs)))
+    optimiser, schedule = _optimiser(model, options, epochs * steps)
+    history = History()
+    best, best_state, since = np.inf, None, 0
+    for epoch in range(epochs):
+        model.train()
+        for rows in _epoch_batches(tokens.lengths, inside, options.batch_size, rng):
+            if stop is not None:
+                stop.check()
+            _step(model, tokens, rows, y, each, device, step_tokens, options.clip)
+            optimiser.step()
+            schedule.step()
+            optimiser.zero_grad(set_to_none=True)
+            history.steps += 1
+            if progress is not None:
+                progress("training", history.steps, epochs * steps)
+        model.eval()
+        loss = _measure(history, predict(model, tokens), y, each, outside if len(outside) else inside)
+        since = 0 if loss < 0.99 * best else since + 1
+        if loss < best:
+            best = loss
+            if len(outside):
+                best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        enough = history.steps >= options.min_steps or epoch + 1 >= options.epochs
+        if (loss < options.solved and enough and not len(outside)) or since >= options.patience:
+            break
+    if best_state is not None:
+        model.load_state_dict(best_state)
+    return history
+
+
+def _step(
+    model: Any,
+    tokens: Tokens,
+    rows: np.ndarray,
+    y: np.ndarray,
+    each: np.ndarray,
+    device: str,
+    step_tokens: int,
+    clip: float,
+) -> None:
+    """Add up the gradient of one batch, in pieces of a bounded number of tokens, and clip it."""
+    total = float(each[rows].sum()) or 1.0
+    for piece in token_batches(tokens.lengths[rows], step_tokens):
+        at = rows[piece]
+        with autocast(device):
+            logits = model(**on_device(tokens.padded(at), device)).logits
+        loss = functional.cross_entropy(logits.float(), torch.from_numpy(y[at]).to(device), reduction="none")
+        weight = torch.from_numpy(each[at].astype(np.float32)).to(device)
+        ((loss * weight).sum() / total).backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), clip)
+
+
+def _measure(history: History, probs: np.ndarray, y: np.ndarray, each: np.ndarray, at: np.ndarray) -> float:
+    gold = probs[np.arange(len(y)), y]
+    history.gold.append(gold.astype(np.float16))
+    history.correct.append(probs.argmax(axis=1) == y)
+    loss = float(-(each[at] * np.log(np.maximum(gold[at], 1e-9))).sum() / max(each[at].sum(), 1e-9))
+    history.losses.append(loss)
+    return loss
+
+
+def _optimiser(model: Any, options: Options, steps: int) -> tuple[torch.optim.Optimizer, Any]:
+    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
+    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
+    rate = options.learning_rate or 5e-5 * 768 / int(getattr(model.config, "hidden_size", 768))
+    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=rate)
+    rising = max(1, round(options.warmup * steps))
+
+    def factor(step: int) -> float:
+        return (step + 1) / rising if step < rising else max(0.0, (steps - step) / max(1, steps - rising))
+
+    return optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
+
+
+def _epoch_batches(lengths: np.ndarray, rows: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield each row once: shuffled, then sorted by length some batches at a time, the batches in random order."""
+    order = rng.permutation(rows)
+    span = size * POOLED_BATCHES
+    batches: list[np.ndarray] = []
+    for start in range(0, len(order), span):
+        group = order[start : start + span]
+        group = group[np.argsort(lengths[group], kind="stable")]
+        batches += [group[i : i + size] for i in range(0, len(group), size)]
+    for i in rng.permutation(len(batches)):
+        yield batches[i]
+
+
+def _split(y: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions to train on and those held out; a class never loses its only document."""
+    everything = np.arange(len(y))
+    if share <= 0 or share * len(y) < LEAST_HELD_OUT:
+        return everything, everything[:0]
+    out = [rng.permutation(np.flatnonzero(y == c)) for c in np.unique(y)]
+    held = np.sort(np.concatenate([rows[: int(share * len(rows))] for rows in out]))
+    return np.setdiff1d(everything, held), held
+
+
+def _document_weights(y: np.ndarray, classes: int, given: np.ndarray | None, mode: str | None) -> np.ndarray:
+    each = np.ones(len(y)) if given is None else np.asarray(given, dtype=np.float64).copy()
+    if mode == "balanced":
+        counts = np.bincount(y, minlength=classes)
+        each *= (len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[y]
+    return each
