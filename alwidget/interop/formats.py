@@ -12,7 +12,7 @@ import msgspec
 
 from alwidget.errors import ArgumentError, near_miss
 from alwidget.interop import cells, frames
-from alwidget.interop.table import Record, columns
+from alwidget.interop.table import Record, columns, value
 
 __all__ = ["FORMATS", "PLANNED", "Content", "Format", "available", "find"]
 
@@ -62,7 +62,7 @@ def _csv(content: Content, path: Path) -> None:
         writer = csv.writer(file)  # \r\n between rows, so that a text with a lone \r is quoted too
         writer.writerow(cells.escape(name) for name in names)
         for record in content.records:
-            writer.writerow(cells.encode(record.get(name)) for name in names)
+            writer.writerow(cells.encode(value(record, name)) for name in names)
 
 
 def _parquet(content: Content, path: Path) -> None:

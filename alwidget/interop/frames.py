@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alwidget.interop.table import FLAGS, FLOATS, INTEGERS, Record, columns
+from alwidget.interop.table import FLAGS, FLOATS, INTEGERS, Record, columns, value
 
 if TYPE_CHECKING:
     import datasets
@@ -36,7 +36,7 @@ def to_pandas(records: Iterable[Record], *, answer: str | None = None) -> pd.Dat
     rows = list(records)
     series: dict[str, Any] = {}
     for name in columns(rows, answer):
-        values = [row.get(name) for row in rows]
+        values = [value(row, name) for row in rows]
         series[name] = pd.Series(values, dtype=_pandas_type(name, values))
     return pd.DataFrame(series)
 
@@ -47,8 +47,8 @@ def _pandas_type(name: str, values: Sequence[Any]) -> str | None:
     if name in INTEGERS:
         return "Int64"
     if name in FLAGS:
-        return "boolean"
-    return None if any(isinstance(value, str) for value in values) else "object"  # None: pandas' own type for text
+        return "bool"
+    return None if any(isinstance(each, str) for each in values) else "object"  # None: pandas' own type for text
 
 
 def to_arrow(records: Iterable[Record], *, answer: str | None = None) -> pa.Table:
@@ -67,8 +67,8 @@ def to_arrow(records: Iterable[Record], *, answer: str | None = None) -> pa.Tabl
     }
     arrays: dict[str, pa.Array] = {}
     for name in columns(rows, answer):
-        values = [row.get(name) for row in rows]
-        flat = name not in known and all(value is None or isinstance(value, str) for value in values)
+        values = [value(row, name) for row in rows]
+        flat = name not in known and all(each is None or isinstance(each, str) for each in values)
         arrays[name] = pa.array(values, type=pa.string() if flat else known.get(name), from_pandas=True)
     return pa.table(arrays)
 
@@ -97,9 +97,9 @@ def to_dataset(records: Iterable[Record], labels: Sequence[str], *, answer: str 
     features = datasets.Features.from_arrow_schema(table.schema)
     if "label" in table.column_names:
         given = table.column("label").to_pylist()
-        names = list(labels) + sorted({value for value in given if value is not None}.difference(labels))
+        names = list(labels) + sorted({name for name in given if name is not None}.difference(labels))
         numbers = {name: i for i, name in enumerate(names)}
-        coded = pa.array([None if value is None else numbers[value] for value in given], type=pa.int64())
+        coded = pa.array([None if name is None else numbers[name] for name in given], type=pa.int64())
         table = table.set_column(table.column_names.index("label"), "label", coded)
         features["label"] = datasets.ClassLabel(names=names)
     return datasets.Dataset(table.cast(features.arrow_schema), info=datasets.DatasetInfo(features=features))

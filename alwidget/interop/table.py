@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["ANSWERS", "FLAGS", "FLOATS", "INTEGERS", "STRUCTURED", "Record", "columns"]
+__all__ = ["ANSWERS", "FLAGS", "FLOATS", "INTEGERS", "STRUCTURED", "Record", "columns", "value"]
 
 Record = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ INTEGERS = frozenset({"round"})
 FLAGS = frozenset({"flagged"})
 
 _BEFORE = ("id", "text", "text_pair", "source")
-_AFTER = ("status", "annotator", "updated", "seconds", "origin", "round", "strategy", "propensity", "note", "flagged")
+_AFTER = ("status", "annotator", "updated", "seconds", "origin", "round", "strategy", "propensity", "flagged", "note")
 _ALWAYS = frozenset({"id", "text", "status", "annotator", "updated", "seconds", "origin"}) | {
     "round",
     "strategy",
@@ -49,6 +49,12 @@ def columns(records: Sequence[Record], answer: str | None = None) -> list[str]:
         used.add(answer or "label")
     known = [name for name in _chain(_BEFORE, ANSWERS, _AFTER) if name in used]
     return known + sorted(used.difference(known))
+
+
+def value(record: Record, name: str) -> Any:
+    """Return what a record has in this column: None, or False for a flag, where the record leaves it out."""
+    found = record.get(name)
+    return bool(found) if name in FLAGS else found
 
 
 def _chain(*parts: Iterable[str]) -> list[str]:

@@ -87,7 +87,7 @@ def names(folder):
 def filled(rows):
     """Bring rows to the same keys, as flat formats have them, without the keys that are always empty."""
     keys = sorted({key for row in rows for key, value in row.items() if value is not None})
-    return [{key: row.get(key) for key in keys} for row in rows]
+    return [{key: bool(row.get(key)) if key == "flagged" else row.get(key) for key in keys} for row in rows]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -212,6 +212,23 @@ def test_to_pandas_has_the_columns_of_annotations_json():
     assert str(frame["round"].dtype) == "Int64"
     assert str(frame["seconds"].dtype) == "float64"
     assert frame.loc[0, "label"] == "yes"
+    assert frame["flagged"].dtype == bool
+    assert frame["flagged"].sum() == 1
+
+
+def test_to_pandas_is_what_load_annotations_gives(tmp_path):
+    import alwidget
+
+    with alwidget.annotate(TEXTS[:9], labels=["a", "b"], path=tmp_path / "s.alw", model="tf-idf") as session:
+        ids = list(session.pool.ids)
+        session.record(ids[0], "b")
+        session.skip(ids[1])
+        session.flag(ids[2], "odd")
+        frame = session.to_pandas()
+    loaded = alwidget.load_annotations(tmp_path / "s.alw")
+    assert loaded.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert loaded.set_index("id").loc[ids[:3]].equals(frame.set_index("id").loc[ids[:3]])
+    assert list(loaded.columns) == list(frame.columns)
 
 
 def test_to_pandas_of_nothing_is_an_empty_frame_with_its_columns():
