@@ -247,7 +247,8 @@ class Engine:
 
     def _loop(self) -> None:
         with self._owner:
-            self._guarded(self._ready)
+            if not self._paused:
+                self._guarded(self._ready)
             while not self._closing:
                 with self._changed:
                     while self._idle():
@@ -297,9 +298,16 @@ class Engine:
     def _ready(self) -> Learner:
         """Return the learner, loaded. What it takes to load is said once; a failure is tried again at the next use."""
         if not self._loaded:
+            with self._lock:
+                self._stop = stop = Stop()
+                if self._closing:
+                    stop.set()
             self._say("starting", "loading the model")
             try:
-                self._learner.prepare(stop=self._stop, progress=self._progress)
+                self._learner.prepare(stop=stop, progress=self._progress)
+            except Cancelled:
+                self._say("starting", "")
+                raise
             except Exception as error:
                 self._fail(error)
                 raise

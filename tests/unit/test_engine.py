@@ -12,6 +12,7 @@ import pytest
 from alwidget import strategies
 from alwidget.engine import Engine, TrainingSet
 from alwidget.errors import SessionClosedError, StrategyError
+from alwidget.learners.base import Progress, Stop
 from alwidget.pool import Pool
 from alwidget.strategies import Ranked, Strategy
 from small_learner import SmallLearner
@@ -194,6 +195,43 @@ def test_pausing_stops_a_running_fit_and_resuming_goes_on(made: Made) -> None:
     learner.slow = 0
     engine.resume()
     assert engine.wait(20)
+    assert learner.fits == [12]
+
+
+class Loading(SmallLearner):
+    """Takes its time to load, and looks at `stop` meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loading, self.enough = threading.Event(), threading.Event()
+
+    def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        self.loading.set()
+        while not self.enough.wait(0.005):
+            if stop is not None:
+                stop.check()
+        if stop is not None:
+            stop.check()
+        super().prepare(stop=stop, progress=progress)
+
+
+@pytest.mark.parametrize("already", [False, True])
+def test_pausing_before_the_model_is_loaded_is_no_failure(made: Made, already: bool) -> None:
+    learner = Loading()
+    engine, _, labels, documents = made(learner=learner)
+    labels.answer(engine, documents, 12)
+    if already:
+        engine.start()
+        assert learner.loading.wait(10)
+    engine.pause()
+    engine.start()
+    assert engine.wait(10)
+    assert learner.prepared == 0
+    assert (engine.status.state, engine.status.error) == ("paused", None)
+    learner.enough.set()
+    engine.resume()
+    assert engine.wait(20)
+    assert learner.prepared == 1
     assert learner.fits == [12]
 
 
