@@ -10,7 +10,8 @@ export function detect(element: Element, choice: ThemeChoice): Theme {
   if (choice !== "auto") {
     return choice;
   }
-  for (let node: Element | null = element; node !== null; node = parentOf(node)) {
+  // From the parent on: what stands on the element itself is our own earlier answer.
+  for (let node = parentOf(element); node !== null; node = parentOf(node)) {
     const said = named(node);
     if (said !== null) {
       return said;
