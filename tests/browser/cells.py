@@ -20,6 +20,8 @@ session = alw.annotate(
     documents, labels={LABELS}, path="{SESSION}", model="tf-idf", strategy="breaking-ties", batch_size=5, seed=1
 )
 """
+PAUSED = f"{LABELLING}session.pause()\n"
+"""The same, with a queue that stays as it is, so that the next card of every view is known."""
 SHOW = "session"
 BUSY = f"""
 import pathlib

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from browser.cells import LABELLING, LABELS, SESSION, SHOW
+from browser.cells import LABELS, PAUSED, SESSION, SHOW
 from browser.driver import PATIENCE, Notebook, answers
 
 
 def test_two_cells_agree(open_notebook, jupyterlab):
-    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, SHOW], lab=True)
+    notebook = open_notebook(jupyterlab, [PAUSED, SHOW, SHOW], lab=True)
     notebook.run_all()
     first, second = notebook.widget(0).ready(), notebook.widget(1).ready()
     assert first.item == second.item
@@ -26,7 +26,7 @@ def test_two_cells_agree(open_notebook, jupyterlab):
 
 
 def test_two_tabs_agree(open_notebook, jupyterlab, context):
-    notebook = open_notebook(jupyterlab, [LABELLING, SHOW], lab=True)
+    notebook = open_notebook(jupyterlab, [PAUSED, SHOW], lab=True)
     notebook.run_all()
     first = notebook.widget().ready()
     notebook.save()
@@ -47,7 +47,7 @@ def test_two_tabs_agree(open_notebook, jupyterlab, context):
 
 
 def test_closing_a_view_leaves_the_other_working(open_notebook, jupyterlab):
-    notebook = open_notebook(jupyterlab, [LABELLING, SHOW, SHOW], lab=True)
+    notebook = open_notebook(jupyterlab, [PAUSED, SHOW, SHOW], lab=True)
     notebook.run_all()
     notebook.widget(1).ready()
     # Clearing the first output removes one of the two views.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from browser.cells import LABELLING, LABELS, SESSION, SHOW
+from browser.cells import LABELS, PAUSED, SESSION, SHOW
 from browser.driver import Notebook, answers, wait_until
 
 NOTEBOOK_SHORTCUTS = ["a", "b", "x", "d", "d", "z", "m", "y", "Shift+Enter"]
@@ -12,7 +12,7 @@ NOTEBOOK_SHORTCUTS = ["a", "b", "x", "d", "d", "z", "m", "y", "Shift+Enter"]
 
 @pytest.fixture
 def notebook(open_notebook, notebook7):
-    notebook = open_notebook(notebook7, [LABELLING, SHOW, ""], lab=False)
+    notebook = open_notebook(notebook7, [PAUSED, SHOW, ""], lab=False)
     notebook.run_all()
     return notebook
 
