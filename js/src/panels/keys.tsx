@@ -122,7 +122,7 @@ function Row({ command, chords, waiting, onWait, onChord }: RowProps) {
           type="button"
           class={waiting ? "alwidget-rekey is-waiting" : "alwidget-rekey"}
           data-testid={`key-${command}`}
-          aria-label={`${COMMANDS[command]}: ${chords.map((chord) => glyphs(chord, mac).join(" ")).join(" or ")}. Change`}
+          title="change this key"
           onClick={onWait}
           onKeyDown={(event) => {
             if (!waiting || event.key === "Tab") {
@@ -141,7 +141,16 @@ function Row({ command, chords, waiting, onWait, onChord }: RowProps) {
           }}
           onBlur={() => waiting && onWait()}
         >
-          {waiting ? "press a key…" : chords.map((chord) => <Keys key={chord} keys={glyphs(chord, mac)} />)}
+          <span class="alwidget-sr">{COMMANDS[command]}: </span>
+          {waiting
+            ? "press a key…"
+            : chords.map((chord) => (
+                <span key={chord} class="alwidget-keys">
+                  {glyphs(chord, mac).map((glyph) => (
+                    <kbd key={glyph}>{glyph}</kbd>
+                  ))}
+                </span>
+              ))}
         </button>
       </td>
     </tr>
