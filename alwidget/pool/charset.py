@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -60,36 +61,40 @@ def detect(file: BinaryIO, head: bytes) -> Guess | None:
     if head and head.count(0) > _MANY_NULS * len(head):
         return _wide(head)
     good = bad = 0
+    rest = b""
     sample = bytearray()
-    for lines in _blocks(file):
-        block = b"".join(lines)
+    for more in _blocks(file):
+        block = rest + more
+        rest = b""
         if block.isascii():
             continue
-        beyond = [line for line in lines if not line.isascii()]
-        if is_utf8(block):
+        beyond = [line for line in block.split(b"\n") if not line.isascii()]
+        try:
+            rest = block[codecs.utf_8_decode(block, "strict", False)[1] :]  # noqa: FBT003  C has no keywords
+        except UnicodeDecodeError:
+            broken = [line for line in beyond if not is_utf8(line)]
+            good += len(beyond) - len(broken)
+            bad += len(broken)
+            for line in broken:
+                if len(sample) < _SAMPLE:
+                    sample += line[:_SAMPLE] + b"\n"
+        else:
             good += len(beyond)
-            continue
-        broken = [line for line in beyond if not is_utf8(line)]
-        good += len(beyond) - len(broken)
-        bad += len(broken)
-        for line in broken:
-            if len(sample) < _SAMPLE:
-                sample += line[:_SAMPLE]
-    if good >= bad:
+    if good >= bad + bool(rest):
         return Guess("utf-8", sure=True)
-    return Guess(guess(bytes(sample)), sure=False)
+    return Guess(guess(bytes(sample + rest)), sure=False)
 
 
-def _blocks(file: BinaryIO) -> Iterator[list[bytes]]:
-    """Yield lines, about a block of them at a time; what can be unpacked of a damaged file is enough to go by."""
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield whole lines, about a block of them at a time, or parts of a line that is longer than that."""
     while True:
         try:
-            lines = file.readlines(_BLOCK)
-        except EOFError:
+            block = file.read(_BLOCK) + file.readline(_BLOCK)
+        except (EOFError, zlib.error):
+            return  # what can be unpacked of a damaged file is enough to go by
+        if not block:
             return
-        if not lines:
-            return
-        yield lines
+        yield block
 
 
 def is_utf8(data: bytes) -> bool:

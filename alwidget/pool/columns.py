@@ -63,6 +63,14 @@ _OTHERS: dict[str, tuple[tuple[str, ...], ...]] = {
 _LETTER = re.compile(r"[^\W\d_]")
 _NEUTRAL = frozenset({"", "na", "n/a", "nan", "null", "none", "true", "false", "inf", "-inf"})
 """Cells that say nothing about their column. They are documents all the same where the column is the text."""
+_MANY = 50
+_NEVER = frozenset(
+    {
+        *("split", "subset", "fold", "set", "lang", "language", "date", "time", "timestamp", "url", "link", "author"),
+        *("user", "username", "name", "type", "file", "filename", "path"),
+    }
+)
+"""Columns that are not taken for the text only because they are the last ones left."""
 _LONG_NAME = 60
 _MANY_WORDS = 6
 
@@ -123,7 +131,9 @@ def find(columns: Sequence[Column], given: Given, name: str, *, header: bool = F
 
 
 def kind_of(values: Iterable[Any]) -> ColumnKind:
-    """Return whether a column with these values holds text; numbers, dates and flags are not what documents look like.
+    """Return whether a column with these values holds text.
+
+    Numbers, dates and flags are not what documents look like, nor are a few words that come again and again.
 
     >>> kind_of(["12", "NA"]), kind_of(["12", "twelve"]), kind_of([1, None]), kind_of(["2026-01-05"])
     ('number', 'text', 'number', 'other')
@@ -132,6 +142,8 @@ def kind_of(values: Iterable[Any]) -> ColumnKind:
     texts = [value for value in present if isinstance(value, str)]
     if texts or not present:
         telling = [value for value in texts if value.strip().lower() not in _NEUTRAL]
+        if len(telling) >= _MANY and len(set(telling)) * 10 < len(telling):
+            return "other"
         if not texts or any(_LETTER.search(value) and not _is_number(value) for value in telling):
             return "text"
         return "number" if telling and all(map(_is_number, telling)) else "other"
@@ -200,7 +212,7 @@ def _text(
             return {"text": known[0]}
         if known:
             raise DataError(_unclear(free, roles, name, header=header))
-    other = {role for tiers in _OTHERS.values() for tier in tiers for role in tier}
+    other = _NEVER.union(role for tiers in _OTHERS.values() for tier in tiers for role in tier)
     texts = [column.name for column in rest if column.kind == "text" and _plain(column.name) not in other]
     if len(texts) != 1 or (header and _looks_like_a_row(free, texts[0])):
         raise DataError(_unclear(free, roles, name, header=header))
@@ -211,7 +223,7 @@ def _other(role: str, columns: Sequence[Column]) -> str | None:
     """Return the column that is usually called so, unless several are."""
     if role == "label":
         numbers = [c.name for c in columns if _plain(c.name) == "label" and c.kind == "number"]
-        words = [c.name for c in columns if _plain(c.name) in {"label_text", "label_name"} and c.kind == "text"]
+        words = [c.name for c in columns if _plain(c.name) in {"label_text", "label_name"} and c.kind != "number"]
         if numbers and len(words) == 1:
             return words[0]
     for tier in _OTHERS[role]:

@@ -131,14 +131,15 @@ def fingerprint(hashes: np.ndarray, keys: np.ndarray) -> str:
         Content hashes, uint8, shape (N, 16).
     """
     words = np.ascontiguousarray(keys).view("<u8")
-    sums = np.zeros(2, dtype=np.uint64)
+    sums = [0, 0]
     for start in range(0, len(hashes), _BLOCK):
         part = slice(start, start + _BLOCK)
         for i, salt in enumerate((0x9E3779B97F4A7C15, 0xD1B54A32D192ED03)):
             mixed = _mix(hashes[part] + np.uint64(salt))
             mixed = _mix(_mix(mixed ^ words[part, 0]) ^ words[part, 1])
-            sums[i] += np.add.reduce(mixed)
-    return blake2b(len(hashes).to_bytes(8, "little") + sums.astype("<u8").tobytes(), digest_size=16).hexdigest()
+            sums[i] = (sums[i] + int(np.add.reduce(mixed))) % (1 << 64)
+    said = b"".join(number.to_bytes(8, "little") for number in (len(hashes), *sums))
+    return blake2b(said, digest_size=16).hexdigest()
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -194,6 +194,12 @@ def test_first_rows_against_the_plain_definition(contents):
     assert first_rows(keys).tolist() == wanted
 
 
+def test_fingerprints_across_blocks(monkeypatch):
+    whole = Pool.load([f"document {i}" for i in range(500)]).fingerprint
+    monkeypatch.setattr("alwidget.pool.identity._BLOCK", 7)
+    assert Pool.load([f"document {i}" for i in range(500)]).fingerprint == whole
+
+
 def test_first_rows_across_blocks(monkeypatch):
     monkeypatch.setattr("alwidget.pool.identity._BLOCK", 7)
     rng = np.random.default_rng(0)
