@@ -64,7 +64,8 @@ def annotate(
     task
         ``"classification"``.
     text, text_pair, id, source, label
-        Columns; found by their usual names when left out. `label` holds answers to start from.
+        Columns; found by their usual names when left out. Only a `label` that is named here is taken for answers to
+        start from: data that happens to carry labels would otherwise leave nothing to ask.
     path
         Session directory; by default ``./<name of the data>.alw``.
     model
@@ -133,6 +134,8 @@ def annotate(
     )
     try:
         log.update_settings(**kept)
+        if label is not None:
+            _import_given(pool, log)
         return _assemble(pool, log, model, chosen, subsample, batch_size, seed)
     except BaseException:
         log.close()
@@ -241,7 +244,6 @@ def _assemble(
         cache=None if log.read_only else Path(log.path) / "cache",
     )
     log.arrange(_order(pool))
-    _import_given(pool, log)
     intake.load(engine)
     engine.restore(intake.newest_round)
     session = Session(pool, log, task, engine, intake, name=name or pool.name)
@@ -253,7 +255,10 @@ def _assemble(
 
 
 def _notices(session: Session, intake: Intake) -> None:
-    """Collect what a person should read once: broken rows, torn lines, answers whose documents are gone."""
+    """Collect what a person should read once: broken rows, labels not taken, torn lines, documents that are gone."""
+    if session.pool.has_labels and not session.log.state.answers and not session.log.read_only:
+        column = session.pool.columns["label"]
+        session.notices.append(f'The data has labels already; label="{column}" starts from them.')
     if session.pool.problems:
         n = len(session.pool.problems)
         session.notices.append(f"{n:,} rows of the data were set aside; the first: {session.pool.problems[0]}")
@@ -266,7 +271,7 @@ def _notices(session: Session, intake: Intake) -> None:
 
 def _import_given(pool: Pool, log: Log) -> None:
     """Take over the labels that the data came with, once."""
-    if log.read_only or not pool.has_labels or log.state.answers:
+    if not pool.has_labels or log.state.answers:
         return
     names = {item.name for item in log.state.labels}
     pending: list[dict[str, Any]] = []

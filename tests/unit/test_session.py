@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_learner import SmallLearner
 
 import alwidget as alw
 from alwidget.errors import (
@@ -19,6 +18,7 @@ from alwidget.errors import (
     SessionError,
     UnknownDocumentError,
 )
+from small_learner import SmallLearner
 
 LABELS = ["good", "bad"]
 
@@ -33,7 +33,7 @@ def answer(session: alw.Session, n: int) -> None:
 
 
 @pytest.fixture
-def session(tmp_path: Path):  # noqa: ANN201
+def session(tmp_path: Path):
     with alw.annotate(texts(), labels=LABELS, path=tmp_path / "films.alw", model=SmallLearner()) as opened:
         yield opened
 
@@ -178,7 +178,7 @@ def test_labels_coined_while_labelling(tmp_path: Path) -> None:
 
 def test_labels_that_the_data_brings(tmp_path: Path) -> None:
     rows = [{"text": t, "label": t.split()[0] if i < 30 else None} for i, t in enumerate(texts(60))]
-    with alw.annotate(rows, path=tmp_path / "s.alw", model=SmallLearner()) as session:
+    with alw.annotate(rows, label="label", path=tmp_path / "s.alw", model=SmallLearner()) as session:
         assert session.labels == ("bad", "good")
         assert session.status.labelled == 30
         assert {annotation.origin for annotation in session.annotations} == {"imported"}
@@ -186,6 +186,14 @@ def test_labels_that_the_data_brings(tmp_path: Path) -> None:
         assert session.next()[0].suggestion in LABELS
     with alw.annotate(rows, path=tmp_path / "s.alw", model=SmallLearner()) as session:
         assert session.status.labelled == 30
+
+
+def test_labels_that_nobody_asked_for_are_no_answers(tmp_path: Path) -> None:
+    rows = [{"text": t, "label": t.split()[0]} for t in texts(60)]
+    with alw.annotate(rows, path=tmp_path / "s.alw", model=SmallLearner()) as session:
+        assert session.labels == ("bad", "good")
+        assert session.status.labelled == 0
+        assert any('label="label"' in notice for notice in session.notices)
 
 
 def test_running_the_cell_again_takes_over(tmp_path: Path) -> None:
