@@ -50,6 +50,7 @@ def annotate(
     guidelines: str | None = None,
     seed: int = 0,
     strict: bool = False,
+    encoding: str | None = None,
 ) -> Session:
     """Open a session on `data`: a new one, or the one that is at `path` already.
 
@@ -84,6 +85,8 @@ def annotate(
         Same seed, same data, same answers: same questions.
     strict
         Refuse data with broken rows in place of setting them aside.
+    encoding
+        Of a text file; found and reported when left out.
 
     Raises
     ------
@@ -106,7 +109,9 @@ def annotate(
     pool = (
         data
         if isinstance(data, Pool)
-        else Pool.load(data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict)
+        else Pool.load(
+            data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict, encoding=encoding
+        )
     )
     where = Path(path) if path is not None else Path(f"{pool.name}.alw")
     resumed = (where / "session.json").exists()
