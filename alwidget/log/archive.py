@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from alwidget import tasks
-from alwidget.errors import SessionError
+from alwidget.errors import SessionError, StorageError
 from alwidget.log import session_file
 from alwidget.log.events import Said
+from alwidget.log.files import explain
 from alwidget.log.reading import Reader, Reading, log_files
 from alwidget.log.session_file import ANNOTATIONS_FILE, FORMAT, SESSION_FILE, LabelRow, SessionInfo, new_id
 from alwidget.log.snapshot import COLUMNS, records
@@ -47,7 +48,17 @@ def identify(path: Path, task: str | None, reports: list[str]) -> SessionInfo | 
     ------
     alwidget.errors.SessionError
         It is none, is newer than this version, or its ``session.json`` is lost and nothing tells its task.
+    alwidget.errors.StorageError
+        It may not be read.
     """
+    try:
+        return _identify(path, task, reports)
+    except PermissionError as error:
+        message = f"{path} cannot be read: {explain(error, path)}."
+        raise StorageError(message) from error
+
+
+def _identify(path: Path, task: str | None, reports: list[str]) -> SessionInfo | None:
     if path.exists() and not path.is_dir():
         message = f"{path} is a file, and a session is a folder; give another path."
         raise SessionError(message)
@@ -87,11 +98,17 @@ def load_files(reader: Reader, state: State, own: str | None = None) -> dict[str
     ------
     alwidget.errors.LogError
         A line cannot be read.
+    alwidget.errors.StorageError
+        A file cannot be read.
     """
     readings: dict[str, Reading] = {}
     everything: list[Said] = []
     for writer, path in log_files(reader.session).items():
-        readings[writer], said = reader.load(writer, path)
+        try:
+            readings[writer], said = reader.load(writer, path)
+        except OSError as error:
+            message = f"{path} cannot be read: {explain(error, path.parent)}."
+            raise StorageError(message) from error
         everything += said
         if readings[writer].tail and writer != own and holder(path.parent, writer) is None:
             size = f"{len(readings[writer].tail)} bytes"

@@ -105,8 +105,9 @@ class Log(Recorder):
                 raise SessionError(message)
             info = session_file.new(chosen.name, labels, settings or {}, open_labels=open_labels)
         _check_task(where, info, chosen)
+        trouble: OSError | None = None
         if not read_only:
-            info = _make(where, info)
+            info, trouble = _make(where, info)
             _check_task(where, info, chosen)
         bound = tasks.get(chosen.name, open_labels=open_labels or info.open_labels)
         state = State(info.base_labels(), key=chosen.key)
@@ -114,13 +115,16 @@ class Log(Recorder):
         reader.reports = reports
         log = cls(info, bound, state, reader, Store(where, slug(annotator), info, state))
         log.annotator, log.read_only = annotator, read_only
-        log._start(labels, settings or {})
+        log._start(labels, settings or {}, trouble)
         return log
 
-    def _start(self, labels: Sequence[Label], settings: Mapping[str, Any]) -> None:
+    def _start(self, labels: Sequence[Label], settings: Mapping[str, Any], trouble: OSError | None) -> None:
         if not self.read_only:
             self._stranger = not any(file.stat().st_size for file in log_files(self.path).values())
             self._store.claim()
+            if trouble is not None:
+                self._store.fail(trouble)
+                self._store.unmade = True
         try:
             readings = load_files(self._reader, self.state, self.writer if not self.read_only else None)
         except BaseException:
@@ -263,13 +267,15 @@ def _check_task(where: Path, info: SessionInfo, task: Task) -> None:
         raise SessionError(message)
 
 
-def _make(where: Path, info: SessionInfo) -> SessionInfo:
+def _make(where: Path, info: SessionInfo) -> tuple[SessionInfo, OSError | None]:
     """Make the session's folder and file where they are missing; return what ``session.json`` says then.
 
-    Where nothing can be written that is left for later: the store does it before it writes its first line.
+    What cannot be written is left for later: the store does it before it writes its first line.
     """
     try:
         session_file.prepare(where)
-        return info if session_file.load(where) is not None else session_file.create(where, info, str(os.getpid()))
-    except OSError:
-        return info
+        if session_file.load(where) is None:
+            info = session_file.create(where, info, str(os.getpid()))
+    except OSError as error:
+        return info, error
+    return info, None

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from alwidget.errors import LogError, SessionError
+from alwidget.errors import LogError, SessionError, StorageError
 from alwidget.log.events import SCHEMA_VERSION, Event, Said, flaw, read_time
+from alwidget.log.files import explain
 
 __all__ = ["Broken", "News", "Reader", "Reading", "log_files", "place", "read"]
 
@@ -165,7 +166,13 @@ def place(writer: str, reading: Reading, floor: str = "") -> list[Said]:
 
 
 def log_files(session: Path) -> dict[str, Path]:
-    """Return the log files of a session by the name of their writer."""
+    """Return the log files of a session by the name of their writer.
+
+    Raises
+    ------
+    alwidget.errors.StorageError
+        The folder may not be read.
+    """
     try:
         found = sorted(
             entry.name
@@ -174,6 +181,9 @@ def log_files(session: Path) -> dict[str, Path]:
         )
     except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        message = f"{session / LOG_FOLDER} cannot be read: {explain(error, session)}."
+        raise StorageError(message) from error
     return {name.removesuffix(SUFFIX): session / LOG_FOLDER / name for name in found}
 
 
@@ -234,8 +244,13 @@ class Reader:
         The unfinished end of a writer that is alive is left for the next look. A line that cannot be read stops the
         reading of its file, with a report, until the file is repaired; it does not stop the session.
         """
-        found = []
-        for writer, path in log_files(self.session).items():
+        found: list[News] = []
+        try:
+            files = log_files(self.session)
+        except StorageError as error:
+            self._report(str(error))
+            return found
+        for writer, path in files.items():
             if writer == own:
                 continue
             try:

@@ -13,7 +13,7 @@ import msgspec
 
 from alwidget.errors import SessionError, StorageError
 from alwidget.log.events import write_time
-from alwidget.log.files import set_aside, sync_folder, temporary, write_atomic, write_synced
+from alwidget.log.files import explain, set_aside, sync_folder, temporary, write_atomic, write_synced
 from alwidget.log.reading import LOG_FOLDER
 from alwidget.tasks import Label
 
@@ -96,11 +96,16 @@ def load(path: Path) -> SessionInfo | None:
     ------
     alwidget.errors.SessionError
         It is of a newer version, or no session at all.
+    alwidget.errors.StorageError
+        It may not be read.
     """
     try:
         data = (path / SESSION_FILE).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        message = f"{path / SESSION_FILE} cannot be read: {explain(error, path)}."
+        raise StorageError(message) from error
     try:
         header = msgspec.json.decode(data, type=_Head)
     except (msgspec.MsgspecError, UnicodeDecodeError):

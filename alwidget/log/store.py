@@ -45,6 +45,8 @@ class Store:
         What is not on disk yet, oldest first.
     error
         Why, in words; None when all is well.
+    unmade
+        Whether the session's folder or ``session.json`` could not be written yet.
     """
 
     def __init__(self, path: Path, wish: str, info: SessionInfo, state: State) -> None:
@@ -53,6 +55,7 @@ class Store:
         self.info = info
         self.pending: list[Line] = []
         self.error: str | None = None
+        self.unmade = False
         self._folder = path / LOG_FOLDER
         self._wish = wish
         self._state = state
@@ -134,9 +137,11 @@ class Store:
 
     def flush(self) -> bool:
         """Write what is pending; return whether everything is on disk. Raises nothing: see `error`."""
-        if not self.pending and not self._lost and self._writer is not None:
+        if not self.pending and not self._lost and not self.unmade and self._writer is not None:
             return True
         try:
+            if self.unmade:
+                self._make()
             if self._writer is None:
                 self._claim_late()
             elif not self._writer.intact():
@@ -178,10 +183,7 @@ class Store:
 
     def _claim_late(self) -> None:
         """Claim a file after all: the disk was read-only or full when the session was opened."""
-        if self._was_there:
-            self._need_folder()
-        session_file.restore(self.path, self.info, self._wish)
-        self._was_there = True
+        self._make()
         writer = Writer.claim_free(self._folder, candidates(self._wish), _now())
         try:
             reading = read(writer.path.read_bytes()) if writer.path.exists() else Reading()
@@ -195,6 +197,13 @@ class Store:
         if not there and provisional == writer.name and self._starts_at_one():
             return
         self._move(provisional, there)
+
+    def _make(self) -> None:
+        if self._was_there:
+            self._need_folder()
+        session_file.restore(self.path, self.info, self._wish)
+        self._was_there = True
+        self.unmade = False
 
     def _starts_at_one(self) -> bool:
         return not self.pending or self.pending[0].said.event.seq == 1
