@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_front_end_and_nothing_that_is_not_the_packages(whee
         assert names >= BUNDLE
         for name in BUNDLE:
             assert archive.read(name) == (ROOT / name).read_bytes()
-    assert "alwidget/py.typed" in names
+    assert names >= {"alwidget/py.typed", "alwidget/templates/01_quickstart.ipynb"}
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"alwidget"}
 
 
@@ -84,6 +84,7 @@ def bare(tmp_path: Path) -> Path:
     """Return a checkout that has no built front end."""
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "alwidget", checkout / "alwidget", ignore=shutil.ignore_patterns("static", "__pycache__"))
+    shutil.copytree(ROOT / "notebooks", checkout / "notebooks")
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout / name)
     return checkout
