@@ -1,11 +1,12 @@
 /** What a person can do, whatever they did it with: keys, buttons and panels all end here. */
 import { excerpt, plural } from "./lib/format";
+import { isItem } from "./memory";
 import type { Decide, Item } from "./protocol";
 import { isLive } from "./state/line";
 import { canUndo, counts, labels, shownItem } from "./state/selectors";
 import type { Store } from "./state/store";
 import type { PanelName, PromptName, State } from "./state/types";
-import { type DecideFields, isItem, type Sync } from "./sync";
+import type { DecideFields, Sync } from "./sync";
 import type { Timings } from "./timings";
 
 const PREFETCH_BELOW = 10;

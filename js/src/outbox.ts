@@ -185,3 +185,11 @@ function parse(text: string | null): Record<string, unknown> | null {
     return null;
   }
 }
+
+/** Views in this page, over all copies of this module: each widget instance imports its own. */
+export function viewsAlive(): Set<string> {
+  const key = Symbol.for("alwidget.views");
+  const holder = globalThis as unknown as Record<symbol, Set<string> | undefined>;
+  holder[key] ??= new Set();
+  return holder[key];
+}

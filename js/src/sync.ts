@@ -5,15 +5,14 @@
  * kernel's acknowledgement.
  */
 import type { Connection } from "./connection";
-import { Delivery } from "./delivery";
+import { BUSY_AFTER_MS, Delivery } from "./delivery";
 import { uuid } from "./lib/ids";
 import type { Store as Storage } from "./lib/storage";
-import { TabMemory, tabName } from "./memory";
-import { Outbox } from "./outbox";
+import { BrowserMemory, isItem, later, tabName } from "./memory";
+import { Outbox, viewsAlive } from "./outbox";
 import {
   type Ack,
   type Decide,
-  type FromPage,
   type Hello,
   PROTOCOL_VERSION,
   type Reject,
@@ -22,6 +21,7 @@ import {
   type Snapshot,
   type ToPage,
 } from "./protocol";
+import { Requests } from "./requests";
 import { isAnswered } from "./state/line";
 import { needsItem } from "./state/messages";
 import type { Store } from "./state/store";
@@ -29,7 +29,6 @@ import type { Toast } from "./state/types";
 
 const TICK_MS = 500;
 const BEAT_MS = 2_000;
-const REQUEST_MS = 20_000;
 const SILENCE_MS = 30_000;
 
 export interface Stores {
@@ -40,34 +39,21 @@ export interface Stores {
 export type DecideFields = Pick<Decide, "action"> &
   Partial<Omit<Decide, "kind" | "view" | "seq" | "client" | "action">>;
 
-interface Waiting {
-  resolve: (data: unknown) => void;
-  reject: (error: Error) => void;
-  timer: ReturnType<typeof setTimeout>;
-}
-
-/** Views in this page, over all copies of this module: each widget instance imports its own. */
-function viewsAlive(): Set<string> {
-  const key = Symbol.for("alwidget.views");
-  const holder = globalThis as unknown as Record<symbol, Set<string> | undefined>;
-  holder[key] ??= new Set();
-  return holder[key];
-}
-
 export class Sync {
   readonly view = uuid();
   readonly #connection: Connection;
   readonly #store: Store;
   readonly #stores: Stores;
-  readonly #memory: TabMemory;
+  readonly #memory: BrowserMemory;
   readonly #delivery: Delivery;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #requests = new Requests();
   readonly #stops: (() => void)[] = [];
   readonly #onSaved: (client: string) => void;
   #outbox: Outbox | null = null;
   #seq = 0;
   #toasts = 0;
   #noticed: string | null = null;
+  #held: { snapshot: Snapshot; since: number } | null = null;
   #beatAt = 0;
   #hidden = false;
 
@@ -81,7 +67,7 @@ export class Sync {
     this.#connection = connection;
     this.#store = store;
     this.#stores = stores;
-    this.#memory = new TabMemory(stores.session);
+    this.#memory = new BrowserMemory(stores);
     this.#delivery = new Delivery({
       send: (message) => connection.send(message),
       hello: (waiting): Hello => ({
@@ -111,11 +97,7 @@ export class Sync {
     for (const stop of this.#stops.splice(0)) {
       stop();
     }
-    for (const { timer, reject } of this.#waiting.values()) {
-      clearTimeout(timer);
-      reject(new Error("This view was closed."));
-    }
-    this.#waiting.clear();
+    this.#requests.close();
   }
 
   /** Make a decision with all its fields; nothing is sent yet. */
@@ -157,11 +139,12 @@ export class Sync {
 
   request(what: Request["what"], params: Record<string, unknown>): Promise<unknown> {
     const message: Request = { kind: "request", view: this.view, seq: this.#next(), what, params };
-    return this.#ask(message);
+    return this.#requests.ask(message, (sent) => this.#connection.send(sent));
   }
 
   set(name: SetOption["name"], value: unknown): Promise<unknown> {
-    return this.#ask({ kind: "set", view: this.view, seq: this.#next(), name, value });
+    const message: SetOption = { kind: "set", view: this.view, seq: this.#next(), name, value };
+    return this.#requests.ask(message, (sent) => this.#connection.send(sent));
   }
 
   /** Somebody came back to this view. */
@@ -177,27 +160,6 @@ export class Sync {
   #next(): number {
     this.#seq += 1;
     return this.#seq;
-  }
-
-  #ask(message: FromPage): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(message.seq);
-        reject(new Error("The kernel has not answered. It may be busy with another cell."));
-      }, REQUEST_MS);
-      this.#waiting.set(message.seq, { resolve, reject, timer });
-      this.#connection.send(message);
-    });
-  }
-
-  #answer(seq: number): Waiting | null {
-    const waiting = this.#waiting.get(seq);
-    if (waiting === undefined) {
-      return null;
-    }
-    this.#waiting.delete(seq);
-    clearTimeout(waiting.timer);
-    return waiting;
   }
 
   #hear(message: ToPage): void {
@@ -223,7 +185,7 @@ export class Sync {
         break;
       case "reply":
         if (message.view === this.view) {
-          this.#answer(message.seq)?.resolve(message.data);
+          this.#requests.answered(message.seq, message.data);
         }
         break;
       case "notice":
@@ -233,10 +195,29 @@ export class Sync {
     this.#link(now);
   }
 
-  /** The snapshot that came with the widget: shown at once, and replaced by the kernel's answer to the hello. */
+  /**
+   * The snapshot that came with the widget is shown at once where this browser never had the session. Else it may be old:
+   * of its documents only the card that was shown here is, until the kernel answers, or proves to be busy.
+   */
   #firstSnapshot(): void {
     const snapshot = this.#connection.snapshot();
-    if (snapshot !== null && this.#store.state.session === null) {
+    if (snapshot === null || this.#store.state.session !== null) {
+      return;
+    }
+    const { seen, at } = this.#memory.recall(snapshot, false);
+    if (seen) {
+      this.#held = { snapshot, since: Date.now() };
+      this.#take({ ...snapshot, queue: snapshot.queue.filter(({ item }) => item === at) }, false);
+    } else {
+      this.#take(snapshot, false);
+    }
+  }
+
+  /** The kernel is busy: the old snapshot, without what is known to be answered, is better than nothing. */
+  #showHeld(now: number): void {
+    if (this.#held !== null && !this.#store.state.live && now - this.#held.since > BUSY_AFTER_MS) {
+      const { snapshot } = this.#held;
+      this.#held = null;
       this.#take(snapshot, false);
     }
   }
@@ -257,13 +238,18 @@ export class Sync {
       return;
     }
     const first = this.#store.state.session?.id !== snapshot.session;
-    const memory = this.#memory.recall(snapshot.session);
+    const memory = this.#memory.recall(snapshot, live);
+    if (live) {
+      this.#held = null;
+      this.#memory.counts(snapshot.counts);
+    }
     if (first) {
       this.#openOutbox(snapshot.session);
     }
     const elsewhere = this.#outbox?.elsewhere() ?? new Set();
     const queue = snapshot.queue.filter(({ item }) => !elsewhere.has(item));
-    this.#store.dispatch({ type: "snapshot", snapshot: { ...snapshot, queue }, live, memory });
+    const counts = live ? snapshot.counts : later(memory.counts, snapshot.counts);
+    this.#store.dispatch({ type: "snapshot", snapshot: { ...snapshot, queue, counts }, live, memory });
     this.#adopt();
     if (snapshot.notice !== null && snapshot.notice !== this.#noticed) {
       this.#noticed = snapshot.notice;
@@ -311,6 +297,13 @@ export class Sync {
 
   #onAck(ack: Ack): void {
     const { state } = this.#store;
+    this.#memory.counts(ack.counts);
+    if (ack.entry !== null && ack.entry.item !== "") {
+      this.#memory.decided(
+        ack.entry.item,
+        !ack.entry.undone && ack.entry.action !== "note" && ack.entry.action !== "clear",
+      );
+    }
     const now = new Date().toISOString();
     if (ack.client !== null && (state.pending.has(ack.client) || this.#outbox?.has(ack.client))) {
       this.#outbox?.remove(ack.client);
@@ -320,7 +313,7 @@ export class Sync {
       return;
     }
     if (ack.view === this.view) {
-      this.#answer(ack.seq)?.resolve(null);
+      this.#requests.answered(ack.seq, null);
       this.#store.dispatch({
         type: "own-ack",
         client: ack.client ?? "",
@@ -338,7 +331,7 @@ export class Sync {
   /** A request, an option or a hello that the kernel cannot do. */
   #turnedAway(reject: Reject): void {
     if (!this.#delivery.turnedAway(reject.seq)) {
-      this.#answer(reject.seq)?.reject(new Error(reject.reason));
+      this.#requests.refused(reject.seq, reject.reason);
     } else if (this.#store.state.session === null) {
       this.#store.dispatch({ type: "failure", text: reject.reason });
     } else {
@@ -379,6 +372,7 @@ export class Sync {
     }
     this.#hidden = hidden;
     this.#delivery.tick(now);
+    this.#showHeld(now);
     if (now - this.#beatAt >= BEAT_MS && this.#store.state.session !== null) {
       this.#beatAt = now;
       this.#outbox?.beat(now);
@@ -406,8 +400,4 @@ export class Sync {
       this.toast("error", `A fault in the widget: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-}
-
-export function isItem(value: unknown): value is import("./protocol").Item {
-  return typeof value === "object" && value !== null && "item" in value && "text" in value;
 }

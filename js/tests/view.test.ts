@@ -238,8 +238,11 @@ describe("a kernel that does not answer", () => {
     reload(kernel);
     const view = await open(kernel, kernel.model(first));
     expect(card(view)).toBe("doc-3");
-    expect(text(view, "saved")).toBe("saved 0 of 2");
+    expect(text(view, "saved")).toBe("saved 1 of 3");
     await press(view, "4");
+    expect(view.root.dataset.state).toBe("loading");
+    await settle(2_000);
+    expect(card(view)).toBe("doc-4");
     kernel.busy = false;
     await settle(5_000);
     expect(said(kernel)).toEqual([
@@ -250,6 +253,25 @@ describe("a kernel that does not answer", () => {
     ]);
     expect(text(view, "saved")).toBe("saved 4 of 4");
     expect(card(view)).toBe("doc-4");
+  });
+
+  it("a tab that is new to a session seen before shows nothing that may be old", async () => {
+    const kernel = start();
+    const first = kernel.session.snapshot();
+    const view = await open(kernel, kernel.model(first));
+    await press(view, "1", "2");
+    const tab = { local: stores.local, session: new Durable() };
+    kernel.latency = 300;
+    const other = await open(kernel, kernel.model(first), tab);
+    expect(other.root.dataset.state).toBe("loading");
+    expect(text(other, "saved")).toBe("saved 2 of 2");
+    await settle(400);
+    expect(card(other)).toBe("doc-2");
+    kernel.busy = true;
+    const third = await open(kernel, kernel.model(first), { local: stores.local, session: new Durable() });
+    await settle(2_500);
+    expect(card(third)).toBe("doc-2");
+    kernel.busy = false;
   });
 
   it("is said to be disconnected, and a new widget of the session delivers what was kept", async () => {

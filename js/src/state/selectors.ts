@@ -19,7 +19,10 @@ export function phase(state: State): Phase {
   if (state.session.readOnly) {
     return "done";
   }
-  return counts(state).remaining > 0 || !state.live ? "waiting" : "done";
+  if (!state.live) {
+    return "loading";
+  }
+  return counts(state).remaining > 0 ? "waiting" : "done";
 }
 
 /** The kernel's counts, and what waits on top. */
