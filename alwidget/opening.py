@@ -189,7 +189,7 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
         if a.document is not None
     ]
     pool = Pool.load(rows, id="id", text="text") if rows else Pool.load(["(nothing is labelled in this session)"])
-    return _assemble(pool, log, "tf-idf", strategies.get("random"), None, 50, 0, name=where.stem)
+    return _assemble(pool, log, "tf-idf", strategies.get("random"), None, 50, 0)
 
 
 def _arguments(
@@ -232,8 +232,6 @@ def _assemble(
     subsample: str | None,
     batch_size: int,
     seed: int,
-    *,
-    name: str | None = None,
 ) -> Session:
     task = tasks.get(log.task.name, [item.name for item in log.state.labels], open_labels=log.open_labels)
     intake = Intake(pool, log, task)
@@ -251,7 +249,7 @@ def _assemble(
     log.arrange(_order(pool))
     intake.load(engine)
     engine.restore(intake.newest_round)
-    session = Session(pool, log, task, engine, intake, name=name or pool.name)
+    session = Session(pool, log, task, engine, intake, name=Path(log.path).stem)
     log.subscribe(lambda ids, _: intake.update(ids, engine))
     _notices(session, intake)
     with _live_lock:
