@@ -71,7 +71,7 @@ $(STAMPS)/bench: $(STAMPS)/python
 	@touch $@
 
 $(MODULES): js/package.json js/package-lock.json
-	@if ! command -v npm >/dev/null || ! node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; then \
+	@if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; then \
 	  echo "The front end is built with Node 20 or newer, which is not here. Install it from https://nodejs.org" >&2; exit 1; \
 	fi
 	cd js && npm ci --no-audit --no-fund
