@@ -11,6 +11,7 @@ import type { Timings } from "./timings";
 
 const PREFETCH_BELOW = 10;
 const PREFETCH = 20;
+/** After an answer that brought nothing new, so that a kernel that has nothing ready is not asked without end. */
 const PREFETCH_PAUSE_MS = 2_000;
 
 export class Controller {
@@ -19,7 +20,7 @@ export class Controller {
   readonly #timings: Timings;
   #shown: string | null = null;
   #shownAt = performance.now();
-  #askedAt = Number.NEGATIVE_INFINITY;
+  #askAgainAt = Number.NEGATIVE_INFINITY;
   readonly #fetching = new Set<string>();
 
   constructor(store: Store, sync: Sync, timings: Timings) {
@@ -312,15 +313,22 @@ export class Controller {
     const now = performance.now();
     const wanted = state.live && state.link.kind === "live" && !state.asking && state.session?.readOnly === false;
     const enough = ahead >= PREFETCH_BELOW || state.queue.length >= counts(state).remaining;
-    if (!wanted || enough || now - this.#askedAt < PREFETCH_PAUSE_MS) {
+    if (!wanted || enough || now < this.#askAgainAt) {
       return;
     }
-    this.#askedAt = now;
+    this.#askAgainAt = now + PREFETCH_PAUSE_MS;
     const waiting = [...state.pending.values()].flatMap(({ decide }) => (decide.item === null ? [] : [decide.item]));
     const exclude = [...new Set([...state.queue, ...waiting])];
     this.store.dispatch({ type: "asking", asking: true });
     this.#sync.request("items", { limit: PREFETCH, exclude }).then(
-      (data) => this.store.dispatch({ type: "items", items: Array.isArray(data) ? data.filter(isItem) : [] }),
+      (data) => {
+        const items = Array.isArray(data) ? data.filter(isItem) : [];
+        const held = this.store.state.items;
+        if (items.some(({ item }) => !held.has(item))) {
+          this.#askAgainAt = Number.NEGATIVE_INFINITY;
+        }
+        this.store.dispatch({ type: "items", items });
+      },
       () => this.store.dispatch({ type: "asking", asking: false }),
     );
   }

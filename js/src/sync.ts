@@ -1,8 +1,6 @@
 /**
- * Keeps the page and the kernel at one: messages in, decisions and requests out, both through the store.
- *
- * The page never waits for any of it. Everything that was said is in the outbox before it is sent, and leaves it with the
- * kernel's acknowledgement.
+ * Keeps page and kernel at one: messages in, decisions and requests out, both through the store. The page waits
+ * for none of it: what was said is in the outbox before it is sent, and leaves it with the kernel's acknowledgement.
  */
 import type { Connection } from "./connection";
 import { BUSY_AFTER_MS, Delivery } from "./delivery";
@@ -94,9 +92,7 @@ export class Sync {
   stop(): void {
     viewsAlive().delete(this.view);
     this.#outbox?.release();
-    for (const stop of this.#stops.splice(0)) {
-      stop();
-    }
+    for (const stop of this.#stops.splice(0)) stop();
     this.#requests.close();
   }
 

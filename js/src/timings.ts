@@ -8,10 +8,7 @@ export class Timings {
   /** A decision was made at this moment (`Event.timeStamp` where there is one, so that queueing counts too). */
   decided(client: string, at: number): void {
     this.#open.set(client, at);
-    if (typeof requestAnimationFrame === "function") {
-      // The second frame begins once the first, with the new card, has been handed to the screen.
-      requestAnimationFrame(() => requestAnimationFrame(() => this.#measure("alwidget:advance", at)));
-    }
+    afterPaint(() => this.#measure("alwidget:advance", at));
     for (const old of this.#open.keys()) {
       if (this.#open.size <= KEPT) {
         break;
@@ -43,5 +40,19 @@ export class Timings {
     } catch {
       // A page that overrides `performance` loses its measurements, nothing else.
     }
+  }
+}
+
+/** Calls back in the first task after the coming frame, with the new card, has been handed to the screen. */
+function afterPaint(done: () => void): void {
+  if (typeof requestAnimationFrame === "function" && typeof MessageChannel === "function") {
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        done();
+      };
+      port2.postMessage(null);
+    });
   }
 }

@@ -108,6 +108,10 @@ export class View {
       this.#crashed(error);
       render(<Failure text={error instanceof Error ? error.message : String(error)} />, this.root);
     }
+    const { session } = this.#store.state;
+    if (session !== null) {
+      this.root.setAttribute("aria-label", `label documents: ${session.name}`);
+    }
     const now = this.#broken ? "error" : phase(this.#store.state);
     if (this.root.dataset.state !== now) {
       this.root.dataset.state = now;
@@ -166,7 +170,7 @@ function makeRoot(document: Document): HTMLElement {
   root.dataset.state = "loading";
   root.dataset.lmSuppressShortcuts = "true";
   root.setAttribute("role", "region");
-  root.setAttribute("aria-label", "alwidget: label documents");
+  root.setAttribute("aria-label", "label documents");
   return root;
 }
 

@@ -4,6 +4,7 @@ import { ago, count } from "../lib/format";
 import type { HistoryEntry } from "../protocol";
 import { progress } from "../state/selectors";
 import { useApp, useState_ } from "../ui/context";
+import { memo } from "../ui/parts";
 
 const PAGE = 50;
 const TYPING_MS = 200;
@@ -78,7 +79,12 @@ export function HistoryPanel() {
       </div>
       <ul class="alwidget-history">
         {entries.map((entry) => (
-          <Entry key={entry.client} entry={entry} now={now} />
+          <Entry
+            key={entry.client}
+            entry={entry}
+            when={state.pending.has(entry.client) ? "waiting to be saved" : ago(entry.time, now)}
+            shown={state.shown === entry.item}
+          />
         ))}
       </ul>
       {entries.length === 0 && <p class="alwidget-quiet">{query === "" ? "Nothing yet." : "Nothing found."}</p>}
@@ -101,22 +107,23 @@ export function HistoryPanel() {
   );
 }
 
-function Entry({ entry, now }: { entry: HistoryEntry; now: number }) {
+interface EntryProps {
+  entry: HistoryEntry;
+  when: string;
+  shown: boolean;
+}
+
+/** Drawn again only when it changes: the list is long, and every decision adds to it. */
+const Entry = memo(function Entry({ entry, when, shown }: EntryProps) {
   const { controller } = useApp();
-  const state = useState_();
-  const waiting = state.pending.has(entry.client);
-  const details = [
-    said(entry),
-    waiting ? "waiting to be saved" : ago(entry.time, now),
-    entry.origin === "accepted" ? "accepted" : "",
-    entry.undone ? "taken back" : "",
-  ].filter((part) => part !== "");
+  const origin = entry.origin === "accepted" ? "accepted" : "";
+  const details = [said(entry), when, origin, entry.undone ? "taken back" : ""].filter((part) => part !== "");
   const tone = entry.action === "flag" ? " is-flag" : entry.undone ? " is-undone" : "";
   return (
     <li>
       <button
         type="button"
-        class={state.shown === entry.item ? "alwidget-entry is-shown" : "alwidget-entry"}
+        class={shown ? "alwidget-entry is-shown" : "alwidget-entry"}
         data-testid="history-entry"
         onClick={() => controller.show(entry.item)}
       >
@@ -129,7 +136,7 @@ function Entry({ entry, now }: { entry: HistoryEntry; now: number }) {
       </button>
     </li>
   );
-}
+});
 
 function said(entry: HistoryEntry): string {
   switch (entry.action) {
