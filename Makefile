@@ -29,7 +29,7 @@ setup: $(STAMPS)/python $(BUNDLE)
 
 demo: setup
 	@if [ -n "$(BROWSER_FLAG)" ]; then echo "There is no display here: open the address below in a browser."; fi
-	$(BIN)/jupyter lab $(BROWSER_FLAG) $(ROOT_FLAG) notebooks/01_quickstart.ipynb
+	$(BIN)/jupyter lab $(BROWSER_FLAG) $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
 test: setup chromium lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
