@@ -13,8 +13,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from alwidget.pool.folder import listing
 from alwidget.pool.store import FORMAT, StoreError, read_meta
 
@@ -80,6 +78,8 @@ class Workplace:
     """
 
     def __init__(self, pools: Path) -> None:
+        from filelock import FileLock
+
         self._pools = _writable(pools)
         building = self._pools / _BUILDING
         _sweep(building)
@@ -124,6 +124,8 @@ def _remove_here(process: int, workplace: Workplace) -> None:
 
 def _sweep(building: Path) -> None:
     """Remove what crashed conversions left: folders whose lock nobody holds."""
+    from filelock import FileLock, Timeout
+
     for lock_file in building.glob("*.lock"):
         lock = FileLock(lock_file)
         try:

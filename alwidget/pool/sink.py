@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from alwidget.pool.arrays import strings
-from alwidget.pool.store import Chunks, Store, read_batches
+from alwidget.pool.store import Chunks, Store, read_chunks
 
 __all__ = ["DiskSink", "MemorySink"]
 
@@ -84,14 +84,14 @@ class DiskSink:
         """Return the own ids of some rows."""
         if self._base is None:
             self._end_writing()
-            self._base = Chunks(read_batches(self._folder / "base.arrow"))
+            self._base = read_chunks(self._folder / "base.arrow")
         return self._base.take("id", rows)
 
     def finish(self, arrays: Mapping[str, np.ndarray], renamed: Mapping[int, str]) -> None:
         """Write the rest, and make sure that all of it is on disk."""
         self._end_writing()
         if renamed:
-            for batch in _renamed(read_batches(self._folder / "base.arrow"), renamed):
+            for batch in _renamed(read_chunks(self._folder / "base.arrow").batches, renamed):
                 self._write("ids", batch)
             self._end_writing()
         else:
@@ -126,7 +126,7 @@ class DiskSink:
         self._writers.clear()
 
 
-def _renamed(batches: Iterator[Any] | Sequence[Any], renamed: Mapping[int, str]) -> Iterator[Any]:
+def _renamed(batches: Iterable[Any], renamed: Mapping[int, str]) -> Iterator[Any]:
     """Yield the batches of ids with the new ones in place."""
     rows = sorted(renamed)
     start = at = 0

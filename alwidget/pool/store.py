@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ import pyarrow as pa
 
 from alwidget.pool.arrays import indices
 
-__all__ = ["Chunks", "Store", "StoreError", "open_store", "read_batches", "read_meta", "write_meta"]
+__all__ = ["Chunks", "Store", "StoreError", "open_store", "read_chunks", "read_meta", "write_meta"]
 
 FORMAT = 1
 META = "meta.json"
@@ -32,14 +34,21 @@ class Chunks:
     ----------
     batches
         `pyarrow.RecordBatch` objects of one schema.
+    mapped
+        The mapping of the file that they lie in, if they do. Pages that were read count as this process's memory until
+        the system wants them back; every now and then they are let go, so that reading costs time and not memory.
     """
 
-    def __init__(self, batches: Sequence[Any]) -> None:
+    def __init__(self, batches: Sequence[Any], mapped: mmap.mmap | None = None) -> None:
+        self.batches, self._mapped, self._read = batches, mapped, 0
         self._starts = [0]
         for batch in batches:
             self._starts.append(self._starts[-1] + batch.num_rows)
         names = batches[0].schema.names if batches else []
         self._columns = {name: [batch.column(i) for batch in batches] for i, name in enumerate(names)}
+        self._most = sys.maxsize
+        if mapped is not None and len(mapped) > _HELD:
+            self._most = max(1, _HELD // (_AROUND + len(mapped) // max(1, len(self))))
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -59,6 +68,7 @@ class Chunks:
 
     def get(self, name: str, row: int) -> Any:
         """Return one cell."""
+        self._note(1)
         number = bisect_right(self._starts, row) - 1
         return self._columns[name][number][row - self._starts[number]].as_py()
 
@@ -73,6 +83,7 @@ class Chunks:
         places = order.tolist()
         for number, (start, stop) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
             if start < stop:
+                self._note(stop - start)
                 part = self._columns[name][number].take(indices(ordered[start:stop] - self._starts[number]))
                 for place, value in zip(places[start:stop], part.to_pylist(), strict=True):
                     out[place] = value
@@ -82,13 +93,27 @@ class Chunks:
         """Yield the cells of a column, a part of a batch at a time."""
         for array in self._columns[name]:
             for start in range(0, len(array), _PART):
+                self._note(_PART)
                 yield from array.slice(start, _PART).to_pylist()
+
+    def _note(self, rows: int) -> None:
+        """Count what is read, and let go of the pages when it has become much."""
+        self._read += rows
+        if self._read > self._most:
+            self._read = 0
+            if self._mapped is not None and _LET_GO is not None:
+                self._mapped.madvise(_LET_GO)
 
     def chunked(self, name: str) -> Any:
         """Return a column as a `pyarrow.ChunkedArray`, nothing copied."""
         return pa.chunked_array(self._columns[name])
 
 
+_AROUND = 1 << 20
+"""Bytes that the system maps around a cell that is read: seen with Linux 6.18, which caches files in large pieces."""
+_HELD = 1 << 27
+"""Bytes of a mapped file that may count as this process's memory."""
+_LET_GO: int | None = getattr(mmap, "MADV_DONTNEED", None)
 _FEW = 64
 _PART = 1024
 
@@ -121,11 +146,12 @@ class Store:
         return cls(Chunks([]), Chunks([]))
 
 
-def read_batches(path: Path) -> list[Any]:
+def read_chunks(path: Path) -> Chunks:
     """Return the record batches of an Arrow file, mapped from disk."""
-    with pa.memory_map(str(path)) as source:
-        reader = pa.ipc.open_file(source)
-        return [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped)))
+    return Chunks([reader.get_batch(i) for i in range(reader.num_record_batches)], mapped)
 
 
 def open_store(folder: Path) -> Store:
@@ -134,7 +160,7 @@ def open_store(folder: Path) -> Store:
     for path in folder.glob("*.npy"):
         # a plain array over the mapping: indexing a memmap costs several times as much
         arrays[path.stem] = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    documents, ids = (Chunks(read_batches(folder / f"{name}.arrow")) for name in ("documents", "ids"))
+    documents, ids = (read_chunks(folder / f"{name}.arrow") for name in ("documents", "ids"))
     return Store(documents, ids, arrays)
 
 

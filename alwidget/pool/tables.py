@@ -14,6 +14,8 @@ from alwidget.pool.reader import CHUNK, PORTION, Broken, Reader, Rows
 
 __all__ = ["FrameReader", "TableReader", "from_arrow_file", "from_dataset", "from_parquet", "from_table"]
 
+_BUFFER = 1 << 20
+"""Bytes of a column that are read at a time; without a buffer it is a whole row group, which may be the file."""
 _ERRORS = (OSError, ValueError, NotImplementedError)
 """What pyarrow's own errors are."""
 
@@ -133,7 +135,7 @@ def from_parquet(path: Path, stem: str) -> TableReader:
     """Open a Parquet file."""
     import pyarrow.parquet as pq
 
-    file = _opening(path.name, "Parquet", lambda: pq.ParquetFile(path, memory_map=True))
+    file = _opening(path.name, "Parquet", lambda: pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False))
 
     def batches(columns: Sequence[str] | None) -> Iterator[Any]:
         return iter(file.iter_batches(batch_size=4 * CHUNK, columns=columns))

@@ -26,9 +26,9 @@ ROWS = [
 ]
 
 
-@pytest.fixture(params=["memory", "disk", "disk, opened again"], scope="module")
+@pytest.fixture(params=["memory", "disk", "disk, opened again", "disk, pages let go all the time"], scope="module")
 def pool(request, tmp_path_factory):
-    """Return the same documents, kept in three ways, in batches that do not come out even."""
+    """Return the same documents, kept in several ways, in batches that do not come out even."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("pool")
         patch.setattr("alwidget.pool.build._BATCH_ROWS", 64)
@@ -36,6 +36,8 @@ def pool(request, tmp_path_factory):
         patch.setattr("alwidget.pool.memory.CHUNK", 37)
         if request.param == "memory":
             return Pool.load(ROWS)
+        if request.param == "disk, pages let go all the time":
+            patch.setattr("alwidget.pool.store._HELD", 1)
         patch.setattr("alwidget.pool.build._SPILL_ROWS", 100)
         pd.DataFrame(ROWS).to_json(folder / "rows.jsonl", orient="records", lines=True)
         pool = Pool.load(folder / "rows.jsonl", cache_dir=folder)
@@ -149,7 +151,7 @@ def test_duplicates(pool):
     assert pool.duplicate_of.tolist() == wanted
 
 
-def test_the_three_ways_agree(pool):
+def test_all_ways_agree(pool):
     assert pool.fingerprint == Pool.load(ROWS).fingerprint
     assert pool.problems == []
     assert pool.set_aside == 0

@@ -38,11 +38,12 @@ rng = numpy.random.default_rng(0)
 some = rng.integers(0, len(pool), 1000)
 texts = [document.text for document in pool.documents(some)]
 found = [pool.index_of(pool[int(i)].id) for i in some]
+read = sum(1 for document in pool)
 used = process.memory_info().rss
 done = True
 watcher.join()
 print(json.dumps({
-    "documents": len(pool), "fingerprint": pool.fingerprint, "problems": [str(p) for p in pool.problems],
+    "documents": len(pool), "read": read, "fingerprint": pool.fingerprint, "problems": [str(p) for p in pool.problems],
     "right": found == some.tolist() and all(text.startswith(f"document {i} ") for i, text in zip(some, texts)),
     "duplicates": int((pool.duplicate_of >= 0).sum()),
     "opened": opened - before, "used": used - before, "peak": peak - before,
@@ -73,6 +74,7 @@ def test_a_million_documents_do_not_enter_memory(kind, tmp_path):
     converted = measure(path, tmp_path / "cache")
     opened = measure(path, tmp_path / "cache")
     assert converted["documents"] == opened["documents"] == MILLION
+    assert converted["read"] == opened["read"] == MILLION
     assert converted["right"]
     assert opened["right"]
     assert converted["duplicates"] == 0
