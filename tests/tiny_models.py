@@ -9,8 +9,42 @@ import numpy as np
 
 from alwidget.learners import Batch, Labelled
 
-WORLD = "the minister signed a treaty with the neighbouring country after long talks about the border".split()
-SPORT = "the striker scored twice in the final match and the coach praised the team for its defence".split()
+WORLD = [
+    "the",
+    "minister",
+    "signed",
+    "a",
+    "treaty",
+    "with",
+    "the",
+    "neighbouring",
+    "country",
+    "after",
+    "long",
+    "talks",
+    "about",
+    "the",
+    "border",
+]
+SPORT = [
+    "the",
+    "striker",
+    "scored",
+    "twice",
+    "in",
+    "the",
+    "final",
+    "match",
+    "and",
+    "the",
+    "coach",
+    "praised",
+    "the",
+    "team",
+    "for",
+    "its",
+    "defence",
+]
 CLASSES = ("World", "Sports")
 
 
@@ -37,16 +71,18 @@ def labelled(n: int, seed: int = 0) -> Labelled:
 
 
 def make_tiny(folder: Path, *, seed: int = 0, pooling: str | None = None, normalise: bool = False) -> Path:
-    """Write a tiny BERT with a word-piece tokeniser trained on the sentences above, and return its folder."""
+    """Write a tiny BERT with a word-piece tokeniser for the sentences above, and return its folder."""
     import torch
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    inner = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # trained vocabularies differ from run to run where pieces are equally frequent; this one does not
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    pieces += sorted({*WORLD, *SPORT} - set(pieces))
+    inner = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True)
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    inner.train_from_iterator([" ".join(WORLD), " ".join(SPORT), "0123456789"], trainers.WordPieceTrainer(vocab_size=200, special_tokens=special))
     inner.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     tokeniser = PreTrainedTokenizerFast(
         tokenizer_object=inner,

@@ -14,7 +14,7 @@ from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, 
 from alwidget.learners.cache import VectorMemory
 from alwidget.learners.pooling import Pooling
 from alwidget.learners.threads import bounded_threads
-from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, token_batches
+from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers, token_batches
 
 if TYPE_CHECKING:
     from alwidget.learners.training import Options
@@ -193,8 +193,9 @@ class FineTuned:
         if len(self._classes) > 1:
             config.id2label = dict(enumerate(self._classes))
             config.label2id = {name: i for i, name in enumerate(self._classes)}
-        self._model.save_pretrained(str(path))
-        self._tokeniser.inner.save_pretrained(str(path))
+        with quiet_transformers():
+            self._model.save_pretrained(str(path))
+            self._tokeniser.inner.save_pretrained(str(path))
         about = {"format": "alwidget-finetuned/1", "classes": list(self._classes), "base": self.label}
         (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 

@@ -78,7 +78,7 @@ def read_name(model: str) -> Wanted:
 
 def _named(kind: str, name: str) -> Wanted:
     path = Path(name).expanduser()
-    if path.is_dir() or _looks_like_a_path(name):
+    if name and (path.is_dir() or _looks_like_a_path(name)):
         return Wanted(kind, path.name or str(path), _folder(path, name))
     if kind == "any":
         _refuse_typos(name)

@@ -95,7 +95,7 @@ def one_blas_thread() -> Iterator[None]:
     core whenever anything else runs: measured beside one busy process, a fit took 5 to 20 times longer. BLAS knows
     only one number for the whole process, so this also holds for other threads for some hundredths of a second.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield

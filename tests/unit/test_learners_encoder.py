@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_models import make_tiny, sentences
 
 from alwidget.errors import Cancelled, ModelError
 from alwidget.learners import Encoder, Stop, bounded_threads, offline_path
@@ -16,6 +15,7 @@ from alwidget.learners.encoder import cpu_has_bfloat16, folder_identity
 from alwidget.learners.pooling import Pooling, read_pooling
 from alwidget.learners.threads import ThreadTuner
 from alwidget.learners.tokens import Tokeniser, token_batches
+from tiny_models import make_tiny, sentences
 
 MIXED = [
     "the match",
@@ -99,12 +99,11 @@ def test_token_batches_waste_little_and_never_stall():
 def test_a_stop_is_noticed_at_the_next_batch(folder):
     texts, _ = sentences(300)
     stop = Stop()
-    done = 0
+    batches = Encoder(folder, device="cpu", token_budget=64).batches(texts, stop=stop)
+    assert 0 < len(next(batches)[0]) < 30
+    stop.set()
     with pytest.raises(Cancelled):
-        for positions, _ in Encoder(folder, device="cpu", token_budget=64).batches(texts, stop=stop):
-            done += len(positions)
-            stop.set()
-    assert 0 < done < 30
+        next(batches)
 
 
 def test_nothing_global_is_moved(folder):
@@ -186,7 +185,11 @@ def test_identity_follows_the_weights_and_not_the_place(tmp_path):
     before = folder_identity(first)
     first.rename(tmp_path / "c")
     assert folder_identity(tmp_path / "c") == before
-    ids = {Encoder(tmp_path / "c", device="cpu", dtype=d, max_length=n).identity for d in ("fp32", "bf16") for n in (16, 32)}
+    ids = {
+        Encoder(tmp_path / "c", device="cpu", dtype=d, max_length=n).identity
+        for d in ("fp32", "bf16")
+        for n in (16, 32)
+    }
     assert len(ids) == 4
 
 
