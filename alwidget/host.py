@@ -40,7 +40,7 @@ class SessionHost:
         self._pace: deque[float] = deque(maxlen=PACE_OVER)
         self._revision = 0
         self._started = False
-        engine.listen(self._on_engine)
+        engine.voice.listen(self._on_engine)
         self._log.subscribe(self._on_log)
         self._log.on_storage(self._on_storage)
 
@@ -215,6 +215,10 @@ class SessionHost:
             message: p.ToPage = p.Queue(
                 items=self.items(20, ()), counts=self._counts(), status=self._status(), revision=self._next_revision()
             )
+        elif what == "warning":
+            text = self._engine.warning or ""
+            self._session.notices.append(text)
+            message = p.Notice(level="warning", text=text)
         else:
             message = self._status_message()
         self._push(message)

@@ -1,10 +1,11 @@
 """One round of choosing what to ask, and the thread that repeats it."""
 
 from alwidget.engine.desk import Desk
-from alwidget.engine.engine import Engine, EngineStatus
+from alwidget.engine.engine import Engine
 from alwidget.engine.openset import OpenSet
 from alwidget.engine.queue import Queue, Queued, Suggested
 from alwidget.engine.round import Plan, RoundResult, run_round
+from alwidget.engine.status import EngineStatus, State, Voice
 from alwidget.engine.view import RoundView, TrainingSet, lazy_batch
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "Queued",
     "RoundResult",
     "RoundView",
+    "State",
     "Suggested",
     "TrainingSet",
+    "Voice",
     "lazy_batch",
     "run_round",
 ]

@@ -12,15 +12,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from alwidget.engine.desk import Desk
 from alwidget.engine.queue import Queued
 from alwidget.engine.round import Plan, RoundResult, run_round
+from alwidget.engine.status import EngineStatus, State, Voice
 from alwidget.engine.view import TrainingSet
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled, SessionClosedError
@@ -30,30 +30,14 @@ from alwidget.strategies.base import Strategy
 if TYPE_CHECKING:
     from alwidget.pool import Pool
 
-__all__ = ["Engine", "EngineStatus", "State"]
+__all__ = ["Engine"]
 
-State = Literal["starting", "cold", "training", "scoring", "ready", "paused", "failed"]
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 QUEUE_SIZE = 50
 LOW_WATER = 20
 CHEAP_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """What the engine does now, in words and numbers."""
-
-    state: State
-    round: int
-    model: str
-    strategy: str
-    message: str
-    ahead: int
-    paused: bool
-    batch_size: int
-    error: str | None
 
 
 class Engine:
@@ -86,15 +70,13 @@ class Engine:
         self._pool, self._learner, self._strategy = pool, learner, strategy
         self._training_set, self._subsample, self._batch_size = training_set, subsample, batch_size
         self.seed = seed
-        self._listeners: list[Callable[[str], None]] = []
+        self.voice = Voice()
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._owner = threading.Lock()
         self.desk = Desk(pool, seed=seed, store=None if cache is None else cache / "queue.json")
         self._warmup = Warmup(pool, seed)
         self._number = self._new = 0
-        self._state: State = "starting"
-        self._message, self._error = "", cast("str | None", None)
         self._paused = self._requested = self._running = self._closing = self._fitted = self._loaded = False
         self._jobs: deque[tuple[Callable[[Learner], object], Future[object]]] = deque()
         self._stop = Stop()
@@ -126,27 +108,23 @@ class Engine:
             self._new += 1
             self._changed.notify_all()
 
-    def listen(self, callback: Callable[[str], None]) -> None:
-        """Have `callback` called without locks, from any thread, with ``"queue"`` or ``"status"``."""
-        self._listeners.append(callback)
-
     # What it does ----------------------------------------------------------------------------------------------------
 
     @property
     def status(self) -> EngineStatus:
         """What it does now."""
         with self._lock:
-            state: State = "paused" if self._paused and not self._running else self._state
+            state: State = "paused" if self._paused and not self._running else self.voice.state
             return EngineStatus(
                 state,
                 self._number,
                 self._learner.description,
                 self._strategy.name,
-                self._message,
+                self.voice.message,
                 len(self.desk),
                 self._paused,
                 self._batch_size,
-                self._error,
+                self.voice.error,
             )
 
     @property
@@ -164,7 +142,7 @@ class Engine:
         """Ask `size` documents a round from the next round on."""
         with self._lock:
             self._batch_size = size
-        self._tell("status")
+        self.voice.tell("status")
 
     def pause(self) -> None:
         """Start nothing new; what runs is stopped at its next batch. Labelling goes on."""
@@ -172,7 +150,7 @@ class Engine:
             self._paused = True
             self._stop.set()
             self._changed.notify_all()
-        self._tell("status")
+        self.voice.tell("status")
 
     def resume(self) -> None:
         """Go on, with the newest labels."""
@@ -180,7 +158,7 @@ class Engine:
             self._paused = False
             self._changed.notify_all()
         self.start()
-        self._tell("status")
+        self.voice.tell("status")
 
     def request(self) -> None:
         """Ask for a round in the background; several requests are one round."""
@@ -217,6 +195,17 @@ class Engine:
                 self._requested = self._requested or (self.desk.closed > 0 and not self._fitted)
                 self._thread = threading.Thread(target=self._loop, name="alwidget-engine", daemon=True)
                 self._thread.start()
+
+    @property
+    def chosen_because(self) -> str:
+        """Why the model is this one, in one line; empty for a learner that does not say."""
+        return str(getattr(self._learner, "why", "") or "")
+
+    @property
+    def warning(self) -> str | None:
+        """One line when the model is not the one that was asked for."""
+        found = getattr(self._learner, "warning", None)
+        return str(found) if found else None
 
     @property
     def started(self) -> bool:
@@ -281,10 +270,10 @@ class Engine:
         if self._requested or self._new >= self._patience():
             return True
         short = len(self.desk) < min(LOW_WATER, len(self.desk.open))
-        return short and (self._new > 0 or self._number == 0) and self._state != "failed"
+        return short and (self._new > 0 or self._number == 0) and self.voice.state != "failed"
 
     def _warms(self) -> bool:
-        return not self._paused and self._state != "failed" and bool(self._strategy.needs) and self._warmup.due()
+        return not self._paused and self.voice.state != "failed" and bool(self._strategy.needs) and self._warmup.due()
 
     def _patience(self) -> int:
         """How many new labels are worth a round: few while rounds are cheap, a batch when they are not."""
@@ -302,17 +291,19 @@ class Engine:
                 self._stop = stop = Stop()
                 if self._closing:
                     stop.set()
-            self._say("starting", "loading the model")
+            self.voice.say("starting", "loading the model")
             try:
-                self._learner.prepare(stop=stop, progress=self._progress)
+                self._learner.prepare(stop=stop, progress=self.voice.progress)
             except Cancelled:
-                self._say("starting", "")
+                self.voice.say("starting", "")
                 raise
             except Exception as error:
                 self._fail(error)
                 raise
             self._loaded = True
-            self._say("cold", "")
+            self.voice.say("cold", self.chosen_because)
+            if self.warning:
+                self.voice.tell("warning")
         return self._learner
 
     def _readable(self) -> bool:
@@ -334,9 +325,9 @@ class Engine:
             self._fail(error)
             raise
         if not self._fitted:
-            self._say("cold", f"reading documents, {done:,} of {target:,}" if done < target else "")
+            self.voice.say("cold", f"reading documents, {done:,} of {target:,}" if done < target else "")
         else:
-            self._message = f"reading documents, {done:,} of {target:,}" if done < target else ""
+            self.voice.message = f"reading documents, {done:,} of {target:,}" if done < target else ""
         if self._warmup.milestone() and not self._fitted:
             with self._lock:
                 self._requested = True
@@ -361,24 +352,24 @@ class Engine:
                 self.desk.open,
                 plan,
                 stop=stop,
-                progress=self._progress,
+                progress=self.voice.progress,
                 phase=lambda phase: self._phase(phase, len(training)),
             )
         except Cancelled:
             with self._lock:
                 self._new += taken
                 self._requested = True
-            self._say("ready" if self._fitted else "cold", "")
+            self.voice.say("ready" if self._fitted else "cold", "")
             raise
         except Exception as error:
             self._fail(error)
             raise
         with self._lock:
-            self._number, self._error, self.last, self._trained_on = number, None, result, training
+            self._number, self.voice.error, self.last, self._trained_on = number, None, result, training
             self._fitted = self._fitted or result.fitted
         self.desk.replace(result.entries, number)
-        self._say("ready" if self._fitted else "cold", "; ".join(result.notes))
-        self._tell("queue")
+        self.voice.say("ready" if self._fitted else "cold", "; ".join(result.notes))
+        self.voice.tell("queue")
         return result
 
     def _do(self, job: Callable[[Learner], T], future: Future[T]) -> None:
@@ -399,9 +390,9 @@ class Engine:
     def _fail(self, error: Exception) -> None:
         """Keep the last good model and queue, say why, and wait for something new before trying again."""
         with self._lock:
-            self._error = f"{type(error).__name__}: {error}"
+            self.voice.error = f"{type(error).__name__}: {error}"
             self._requested, self._new = False, 0
-        self._say("failed", "the last round failed; labelling goes on with what was chosen before")
+        self.voice.say("failed", "the last round failed; labelling goes on with what was chosen before")
 
     def _again(self) -> None:
         """Stop what runs and start over with what holds now."""
@@ -410,26 +401,10 @@ class Engine:
             if self._thread is not None:
                 self._requested = True
             self._changed.notify_all()
-        self._tell("status")
+        self.voice.tell("status")
 
     def _phase(self, phase: str, labels: int) -> None:
         if phase == "training":
-            self._say("training", f"training on {labels:,} labels")
+            self.voice.say("training", f"training on {labels:,} labels")
         else:
-            self._say("scoring", "choosing what to ask next")
-
-    def _progress(self, what: str, done: int, total: int) -> None:
-        self._message = f"{what}, {done:,} of {total:,}"
-
-    def _say(self, state: State, message: str) -> None:
-        with self._lock:
-            self._state, self._message = state, message
-            self._changed.notify_all()
-        self._tell("status")
-
-    def _tell(self, what: str) -> None:
-        for listener in list(self._listeners):
-            try:
-                listener(what)
-            except Exception:
-                logger.warning("a listener of the engine failed", exc_info=True)
+            self.voice.say("scoring", "choosing what to ask next")
