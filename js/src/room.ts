@@ -1,12 +1,12 @@
 /**
  * How much room the document gets, so that nothing below it moves from card to card.
  *
- * The room fits nine of ten documents that are known, within bounds; longer ones scroll inside it. It grows when longer
+ * The room fits four of five documents that are known, within bounds; longer ones scroll inside it. It grows when longer
  * documents come, and never shrinks while the widget is on the page. At its largest it cuts a line in two: there is more.
  */
 import type { Item } from "./protocol";
 
-const LINES = { least: 4, most: 12.45 };
+const LINES = { least: 4, most: 10.45 };
 /** Mean width of a Latin letter in the interface's font, in em, and the longest line in letters. */
 const LETTER_EM = 0.53;
 const LONGEST_LINE = 74;
@@ -30,7 +30,7 @@ export function linesOf(text: string, perLine: number): number {
   return lines;
 }
 
-/** Lines that nine of ten documents need, a pair of texts counted with its captions. */
+/** Lines that four of five documents need, a pair of texts counted with its captions. */
 export function linesFor(items: Iterable<Item>, perLine: number): number {
   const needs: number[] = [];
   for (const item of items) {
@@ -38,7 +38,7 @@ export function linesFor(items: Iterable<Item>, perLine: number): number {
     needs.push(linesOf(item.text, perLine) + pair);
   }
   needs.sort((a, b) => a - b);
-  const need = needs[Math.min(needs.length - 1, Math.floor(needs.length * 0.9))] ?? 0;
+  const need = needs[Math.min(needs.length - 1, Math.floor(needs.length * 0.8))] ?? 0;
   return Math.min(LINES.most, Math.max(LINES.least, need));
 }
 

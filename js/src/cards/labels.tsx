@@ -9,6 +9,8 @@ import { hue, Keys, memo, Press } from "../ui/parts";
 export const MANY = 20;
 /** More than this, and a narrow page has them in two columns. */
 const SEVERAL = 6;
+/** More than this, and they are drawn smaller. */
+const DENSE = 10;
 const LIKELY = 4;
 
 /** The labels with their keys, always in sight and always at the same place. */
@@ -39,11 +41,7 @@ export function Labels({ item, hidden }: { item: Item; hidden: boolean }) {
           {many && <Likely item={item} names={labels.map(({ name }) => name)} />}
         </div>
       )}
-      <div
-        class={`alwidget-labels${many ? " is-many" : labels.length > SEVERAL ? " is-several" : ""}`}
-        role="group"
-        aria-label="labels"
-      >
+      <div class={`alwidget-labels${layout(labels.length)}`} role="group" aria-label="labels">
         {labels.map(({ name, definition }, index) => (
           <LabelButton
             key={name}
@@ -61,6 +59,13 @@ export function Labels({ item, hidden }: { item: Item; hidden: boolean }) {
       </div>
     </div>
   );
+}
+
+function layout(count: number): string {
+  if (count > MANY) {
+    return " is-many";
+  }
+  return `${count > SEVERAL ? " is-several" : ""}${count > DENSE ? " is-dense" : ""}`;
 }
 
 interface LabelProps {
