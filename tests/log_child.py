@@ -277,9 +277,9 @@ def fork_while_open(folder: str) -> None:
     os.waitpid(pid, 0)
 
 
-def be_interrupted(folder: str, seconds: float) -> None:
+def be_interrupted(folder: str, seconds: float, seed: int) -> None:
     """Label while interrupts come at any moment; what was acknowledged is there, and memory agrees with the disk."""
-    rng = random.Random(0)
+    rng = random.Random(seed)
 
     armed = [False]
 

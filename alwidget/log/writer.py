@@ -129,11 +129,7 @@ class Writer:
             there = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        return (
-            (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
-            and here.st_nlink > 0
-            and here.st_size == self.mark.end
-        )
+        return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino) and here.st_size == self.mark.end
 
     def write(self, lines: Sequence[bytes], first: int) -> OSError | None:
         """Append lines, whose sequence numbers go up from `first`, and flush them; `mark` says how far it came.

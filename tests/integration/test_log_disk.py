@@ -306,6 +306,20 @@ def test_only_the_file_is_deleted_or_put_in_place_by_an_older_copy(tmp_path):
     assert check(folder).ok
 
 
+def test_a_damaged_copy_in_our_place_is_kept_and_replaced(tmp_path):
+    folder = tmp_path / "s.alw"
+    file = folder / "log" / "ana.jsonl"
+    with start(folder) as log:
+        log.append("annotate", id="a", value="A")
+        damaged = b"not a line\n" + file.read_bytes() + b'{"v":1,'
+        file.write_bytes(damaged)
+        log.append("annotate", id="b", value="A")
+        assert log.writer == "ana"
+    assert (folder / "log" / "torn" / "ana.jsonl.replaced").read_bytes() == damaged
+    assert [said.event.seq for said in read_session(folder).state] == [1, 2]
+    assert check(folder).ok
+
+
 def test_somebody_else_writes_into_our_file(tmp_path):
     """It happens when a folder is copied to two machines and back; both sides are kept."""
     folder = tmp_path / "s.alw"
@@ -381,6 +395,27 @@ def test_a_folder_that_cannot_be_made_yet(tmp_path):
     assert told.well.wait(60)
     log.close()
     assert read_session(blocked / "s.alw").state.labelled == {"x"}
+
+
+def test_a_folder_that_was_read_only_and_then_went_away(tmp_path, monkeypatch):
+    folder = tmp_path / "s.alw"
+    start(folder).close()
+
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alwidget.log.writer.Writer.claim_free", read_only)
+        log = start(folder)
+    assert "is read-only" in log.storage_error
+    told = Told(log)
+    shutil.rmtree(folder)
+    refuse(log, "x", says="is gone")
+    assert not folder.exists()
+    folder.mkdir()
+    assert told.well.wait(60)
+    log.close()
+    assert read_session(folder).state.labelled == {"x"}
 
 
 # Disks that lie -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alwidget.errors import LogError
+from alwidget.errors import LogError, SessionError
 from alwidget.log import Log, StoredDocument, check, load_annotations
 from alwidget.log.events import Event, encode, write_time
 from alwidget.log.reading import read
@@ -131,7 +131,11 @@ def test_damage_never_reaches_beyond_its_lines(data):
         if start + len(each) <= at or at + size < start:
             untouched.append(read(each).events[0])
         start += len(each)
-    reading = read(damaged)
+    try:
+        reading = read(damaged)
+    except SessionError:
+        assert damaged.count(b'{"v":1,') < 7, "a version that was hit looks like a newer one"
+        return
     assert [event for event in reading.events if event in untouched] == untouched
     assert damaged[reading.end :] == reading.tail
     for broken in reading.broken:
