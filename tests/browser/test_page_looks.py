@@ -17,7 +17,7 @@ MANY = [
     for what in ("lost", "abroad", "late", "help", "limit", "rate")
 ]
 GUIDELINES = "# What to label\n\nThe **main** subject.\n\n- a `match` is *Sports*\n\n[more](https://example.org/)"
-ARABIC = [{"item": f"ar-{i}", "text": "فاز الفريق بهدفين مقابل هدف (2-1) في مباراة مثيرة."} for i in range(4)]  # noqa: RUF001
+ARABIC = [{"item": f"ar-{i}", "text": "فاز الفريق بهدفين مقابل هدف (2-1) في مباراة مثيرة."} for i in range(4)]
 STATES: dict[str, dict[str, Any]] = {
     "card": {},
     "no model yet": {"suggest": False, "answered": 0},
