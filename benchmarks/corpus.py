@@ -39,13 +39,6 @@ def real() -> tuple[str, list[dict[str, str]]]:
     return "docstrings", datasets.docstrings().to_dict("records")
 
 
-def unlabelled(path: Path) -> Path:
-    """Write the real rows without their labels, as a person has them, and return the file."""
-    rows = [{"id": row["id"], "text": row["text"]} for row in real()[1]]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
 def large(documents: int = MILLION) -> Path:
     """Return a JSONL file of distinct documents of some 190 characters, joined from halves of real ones."""
     name, rows = real()
@@ -62,3 +55,9 @@ def large(documents: int = MILLION) -> Path:
             file.write(json.dumps({"id": f"doc-{i}", "text": text}) + "\n")
     part.replace(path)
     return path
+
+
+def labels_of_large(documents: int) -> dict[str, str]:
+    """Return what a person would answer to the documents of `large`, by id: the label of their first half."""
+    rows = real()[1]
+    return {f"doc-{i}": rows[i % len(rows)]["label"] for i in range(documents)}

@@ -11,7 +11,6 @@ import gzip
 import os
 import statistics
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +21,8 @@ from browser.driver import wait_until  # found by way of benchmarks.lab
 
 OPENINGS = 5
 DECISIONS = 150
+DOCUMENTS = 50_000
+"""More than the engine reads ahead while the measurement lasts."""
 BUNDLE = corpus.ROOT / "alwidget" / "widget" / "static" / "widget.js"
 BUNDLE_LIMIT = 60_000
 
@@ -75,12 +76,11 @@ def first_cards(open_notebook: Opener) -> tuple[list[Row], list[str]]:
 
 def answering(open_notebook: Opener) -> tuple[list[Row], list[str]]:
     """Answer real documents: with the engine at rest, while it trains, back to back, while another cell computes."""
-    name, documents = corpus.real()
-    labels = sorted({row["label"] for row in documents})
-    keys = {row["id"]: str(labels.index(row["label"]) + 1) for row in documents}
+    answers = corpus.labels_of_large(DOCUMENTS)
+    labels = sorted(set(answers.values()))
+    keys = {doc: str(labels.index(label) + 1) for doc, label in answers.items()}
     with tempfile.TemporaryDirectory() as folder:
-        path = corpus.unlabelled(Path(folder, "documents.jsonl"))
-        cell = REAL.format(cache=str(Path(folder, "cache")), path=str(path), labels=labels)
+        cell = REAL.format(cache=folder, path=str(corpus.large(DOCUMENTS)), labels=labels)
         notebook = open_notebook("real", [cell, BUSY])
         notebook.run_cell(0)
         probe = Probe(notebook, keys)
@@ -93,12 +93,11 @@ def answering(open_notebook: Opener) -> tuple[list[Row], list[str]]:
         rounds = notebook.kernel_json("session.status.round")
         notebook.page.wait_for_timeout(2_000)
         training = probe.at_human_pace(DECISIONS)
-        status = notebook.kernel_json(
-            "[session.status.round, session.status.state, session.status.message, session.status.model]"
-        )
+        wait_until(notebook.page, lambda: notebook.kernel_json(reads), "the engine goes on reading")
+        status = notebook.kernel_json("[session.status.round, session.status.message, session.status.model]")
         notes.append(
-            f"while training: {name}, {status[3]}, {status[0] - rounds} rounds within the "
-            f"{(DECISIONS + 10) / 4:.0f} s of the measurement; afterwards the engine said: {status[1]}, {status[2]}"
+            f"while training: {corpus.real()[0]}, {status[2]}, {status[0] - rounds} rounds within the "
+            f"{(DECISIONS + 10) / 4:.0f} s of the measurement; right after it, the engine said: {status[1]}"
         )
         notebook.kernel("session.pause()")
         notebook.kernel("session.wait(60)")
