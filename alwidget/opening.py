@@ -7,12 +7,13 @@ import getpass
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alwidget import learners, strategies, tasks
 from alwidget.engine import Engine
-from alwidget.errors import AlwidgetError, ArgumentError, SessionError, StrategyError
+from alwidget.errors import AlwidgetError, ArgumentError, SessionError, StorageError, StrategyError
 from alwidget.intake import Intake
 from alwidget.log import Log
 from alwidget.log.events import StoredDocument
@@ -314,7 +315,9 @@ def _retire(path: Path) -> None:
     with _live_lock:
         session = _live.pop(path.resolve(), None)
     if session is not None:
-        session.close("This session was opened again in another cell; go on there.")
+        # what it could not write it keeps, and goes on trying
+        with suppress(StorageError):
+            session.close("This session was opened again in another cell; go on there.")
 
 
 def _who() -> str:
@@ -327,4 +330,6 @@ def _who() -> str:
 @atexit.register
 def _close_all() -> None:
     for session in list(_live.values()):
-        session.close("Python is shutting down.")
+        # the log puts what is unwritten where it can be found again
+        with suppress(StorageError):
+            session.close("Python is shutting down.")

@@ -46,7 +46,6 @@ class Session:
         self._widget: AnnotationWidget | None = None
         self._lock = threading.RLock()
         self._closed: str | None = None
-        self._on_close: list[Callable[[], None]] = []
         self.guidelines: str = str(log.settings.get("guidelines") or "")
         self.notices: list[str] = []
 
@@ -278,7 +277,13 @@ class Session:
     # The end ---------------------------------------------------------------------------------------------------------
 
     def close(self, reason: str = "This session was closed.") -> None:
-        """Stop the engine, write what is unwritten, release the directory. Harmless when called twice."""
+        """Stop the engine, write what is unwritten, release the directory. Harmless when called twice.
+
+        Raises
+        ------
+        alwidget.errors.StorageError
+            Something could not be written. It is kept, and tried again for as long as the process lives.
+        """
         with self._lock:
             if self._closed is not None:
                 return
@@ -287,8 +292,6 @@ class Session:
         if self._widget is not None:
             self._widget.retire(reason)
         self.log.close()
-        for callback in self._on_close:
-            callback()
 
     @property
     def closed(self) -> str | None:
