@@ -118,7 +118,6 @@ class EmbeddingCache:
         self._guard = threading.RLock()
         self._memory = VectorMemory(dim)
         self._index, self._rows = KeyIndex(), 0
-        self._map: np.ndarray | None = None
         self._identity: tuple[int, int] | None = None
         self.folder: Path | None = None
         if folder is None:
@@ -230,13 +229,12 @@ class EmbeddingCache:
     def _mapped(self) -> np.ndarray:
         if self.folder is None or not self._rows:
             return np.empty((0, self.dim), dtype=np.float16)
-        if self._map is None or len(self._map) < self._rows:
-            self._map = np.memmap(self.folder / "vectors.f16", np.float16, "r", shape=(self._rows, self.dim))
-        return self._map
+        # mapped anew at each look, and let go of afterwards: pages that were read would count as ours for ever
+        return np.memmap(self.folder / "vectors.f16", np.float16, "r", shape=(self._rows, self.dim))
 
     def _forget(self) -> None:
         self._index, self._rows = KeyIndex(), 0
-        self._map, self._identity = None, None
+        self._identity = None
 
     def _place(self) -> Path:
         if self.folder is None:

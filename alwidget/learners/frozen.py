@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
-from alwidget.learners.cache import EmbeddingCache, default_cache_dir
+from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.head import Head
 
@@ -128,14 +127,16 @@ class FrozenEncoder:
         self.prepare(stop=stop)
         cache = self._ready_cache()
         vectors, found = cache.get(documents.keys)
-        missing = _first_of_each(documents.keys, np.flatnonzero(~found))
-        if len(missing):
-            self._compute(cache, documents, missing, stop, progress)
-            again, found_now = cache.get([documents.keys[i] for i in np.flatnonzero(~found).tolist()])
-            if not found_now.all():
-                message = "The cache of vectors lost entries while they were read; try again."
-                raise ModelError(message)
-            vectors[~found] = again
+        missing = np.flatnonzero(~found).tolist()
+        if missing:
+            row_of: dict[bytes, int] = {}
+            first: list[int] = []
+            for i in missing:
+                if documents.keys[i] not in row_of:
+                    row_of[documents.keys[i]] = len(first)
+                    first.append(i)
+            computed = self._compute(cache, documents.take(first), stop, progress)
+            vectors[missing] = computed[[row_of[documents.keys[i]] for i in missing]]
         return vectors
 
     def embedded(self, documents: Batch) -> np.ndarray:
@@ -173,29 +174,24 @@ class FrozenEncoder:
         self.head.load(path)
         self._classes = classes
 
-    def _compute(
-        self,
-        cache: EmbeddingCache,
-        documents: Batch,
-        missing: np.ndarray,
-        stop: Stop | None,
-        progress: Progress | None,
-    ) -> None:
-        part = documents.take(missing)
-        waiting: list[tuple[np.ndarray, np.ndarray]] = []
-        count = done = 0
+    def _compute(self, cache: EmbeddingCache, part: Batch, stop: Stop | None, progress: Progress | None) -> np.ndarray:
+        """Return vectors of documents that are not kept yet, float32 (n, d), and keep them, also if cut short."""
+        out = np.zeros((len(part), self.encoder.dim), dtype=np.float32)
+        waiting: list[np.ndarray] = []
+        done = kept = 0
         try:
             for positions, vectors in self.encoder.batches(part.texts, part.pairs, stop=stop):
-                waiting.append((positions, vectors))
-                count += len(positions)
+                out[positions] = as_float16(vectors)
+                waiting.append(positions)
                 done += len(positions)
                 if progress is not None:
                     progress("embedding", done, len(part))
-                if count >= FLUSH:
-                    _keep(cache, part, waiting)
-                    waiting, count = [], 0
+                if done - kept >= FLUSH:
+                    _keep(cache, part, waiting, out)
+                    waiting, kept = [], done
         finally:
-            _keep(cache, part, waiting)
+            _keep(cache, part, waiting, out)
+        return out
 
     def _ready_cache(self) -> EmbeddingCache:
         if self._cache is None:
@@ -211,15 +207,7 @@ class FrozenEncoder:
         return (*self.encoder.notes, note)
 
 
-def _keep(cache: EmbeddingCache, part: Batch, waiting: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def _keep(cache: EmbeddingCache, part: Batch, waiting: list[np.ndarray], vectors: np.ndarray) -> None:
     if waiting:
-        at = np.concatenate([positions for positions, _ in waiting])
-        cache.put([part.keys[i] for i in at.tolist()], np.concatenate([vectors for _, vectors in waiting]))
-
-
-def _first_of_each(keys: Sequence[bytes], positions: np.ndarray) -> np.ndarray:
-    """Return positions without those whose key came before."""
-    first: dict[bytes, int] = {}
-    for i in positions.tolist():
-        first.setdefault(keys[i], i)
-    return np.fromiter(first.values(), dtype=np.int64, count=len(first))
+        at = np.concatenate(waiting)
+        cache.put([part.keys[i] for i in at.tolist()], vectors[at])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -139,9 +140,23 @@ def test_documents_that_repeat_are_encoded_once(frozen, monkeypatch):
         return batches(self, some, pairs, **more)
 
     monkeypatch.setattr(type(frozen.encoder), "batches", spy)
-    vectors = frozen.embed(batch(texts * 3))
+    vectors = frozen.embed(batch([text for text in texts for _ in range(3)] + texts))
     assert sorted(seen) == sorted(texts)
-    assert np.array_equal(vectors[:10], vectors[20:])
+    for repeat in range(3):
+        assert np.array_equal(vectors[repeat:30:3], vectors[30:])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+
+
+def test_the_cache_may_vanish_while_documents_are_read(frozen, tmp_path):
+    texts, _ = sentences(40)
+    frozen.prepare()
+    expected = frozen.encoder.encode(texts)
+
+    def delete(what, done, total):
+        shutil.rmtree(tmp_path / "vectors", ignore_errors=True)
+
+    np.testing.assert_allclose(frozen.embed(batch(texts), progress=delete), expected, atol=1e-3)
+    assert frozen.embed(batch(texts)).shape == (40, 32)
 
 
 def test_what_was_read_before_a_stop_is_kept(folder, tmp_path):
