@@ -79,7 +79,8 @@ class PlainPage(Widget):
         self.watch = Watch(self.tab, address)
         self.tab.set_viewport_size({"width": size[0], "height": size[1]})
         self.tab.emulate_media(**(MEDIA | media))  # type: ignore[arg-type]
-        self.tab.add_init_script(f"window.demoOptions = {json.dumps(options)}")
+        # Parsed as data: in a literal, a label called __proto__ would mean something else.
+        self.tab.add_init_script(f"window.demoOptions = JSON.parse({json.dumps(json.dumps(options))})")
         self.tab.goto(f"{address}?{urlencode({'theme': theme})}")
         super().__init__(self.tab.locator(".alwidget-root").first)
         self.root.wait_for()
