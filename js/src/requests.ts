@@ -9,6 +9,9 @@ interface Waiting {
   timer: ReturnType<typeof setTimeout>;
 }
 
+/** The kernel said no, with a reason; a question without an answer is another kind of error. */
+export class Refused extends Error {}
+
 export class Requests {
   readonly #waiting = new Map<number, Waiting>();
 
@@ -28,7 +31,7 @@ export class Requests {
   }
 
   refused(seq: number, reason: string): void {
-    this.#take(seq)?.reject(new Error(reason));
+    this.#take(seq)?.reject(new Refused(reason));
   }
 
   /** The view is closed: nobody will answer any more. */

@@ -19,7 +19,7 @@ import {
   type Snapshot,
   type ToPage,
 } from "./protocol";
-import { Requests } from "./requests";
+import { Refused, Requests } from "./requests";
 import { isAnswered } from "./state/line";
 import { needsItem } from "./state/messages";
 import type { Store } from "./state/store";
@@ -271,10 +271,9 @@ export class Sync {
     }
   }
 
-  /** A remembered card that is neither asked nor in the newest history may have been answered elsewhere: ask. */
+  /** A remembered card that is neither asked nor in the newest history may be answered elsewhere, or gone: ask. */
   #checkCard(snapshot: Snapshot): void {
-    const { queue } = this.#store.state;
-    const [head] = queue;
+    const [head] = this.#store.state.queue;
     if (head !== undefined && !snapshot.queue.some(({ item }) => item === head)) {
       this.#refetch(head);
     }
@@ -282,12 +281,8 @@ export class Sync {
 
   #refetch(id: string): void {
     this.request("item", { item: id }).then(
-      (data) => {
-        if (isItem(data)) {
-          this.#store.dispatch({ type: "elsewhere", item: data });
-        }
-      },
-      () => undefined,
+      (data) => isItem(data) && this.#store.dispatch({ type: "elsewhere", item: data }),
+      (error) => error instanceof Refused && this.#store.dispatch({ type: "gone", id }),
     );
   }
 

@@ -118,7 +118,7 @@ export class FakeKernel {
         this.#decide(message);
         break;
       case "request":
-        from.deliver({ kind: "reply", view, seq, what: message.what, data: this.#data(message.what, message.params) });
+        this.#reply(message, from);
         break;
       case "set": {
         const { name, value } = message;
@@ -169,6 +169,16 @@ export class FakeKernel {
       this.push(this.session.decide(message));
     } catch (error) {
       refuse(error instanceof Error ? error.message : String(error), false);
+    }
+  }
+
+  #reply({ view, seq, what, params }: FromPage & { kind: "request" }, from: FakeModel): void {
+    const data = this.#data(what, params);
+    if (what === "item" && data === null) {
+      const reason = `No document has the id "${String(params.item)}".`;
+      from.deliver({ kind: "reject", view, seq, reason, retry: false, client: null });
+    } else {
+      from.deliver({ kind: "reply", view, seq, what, data });
     }
   }
 

@@ -266,6 +266,20 @@ describe("after a reload", () => {
   });
 });
 
+it("a long sitting is not kept whole", () => {
+  let state = started(["doc 0"], { counts: counts({ total: 5_000, remaining: 5_000 }) });
+  for (let i = 0; i < 3_000; i += 1) {
+    const { state: next, client } = say(state);
+    state = reduce(next, { type: "own-ack", client, ack: ack(client, { revision: i + 2 }), now: "now" });
+    state = reduce(state, { type: "items", items: [item(`doc ${i + 1}`)] });
+  }
+  expect(state.shown).toBe("doc 3000");
+  expect(state.items.size).toBeLessThan(1_000);
+  expect(state.past.length).toBeLessThan(1_000);
+  expect(state.history.length).toBeLessThan(1_000);
+  expect(state.undo).toHaveLength(3_000);
+});
+
 describe("looking around", () => {
   it("goes back and forth without deciding", () => {
     let state = started(["a", "b", "c"], { history: [entry("1", "y"), entry("0", "x")] });

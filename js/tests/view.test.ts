@@ -334,6 +334,18 @@ describe("a kernel that does not answer", () => {
   });
 });
 
+it("a remembered card that the session no longer has gives way", async () => {
+  const kernel = start();
+  const view = await open(kernel);
+  await press(view, "1");
+  expect(card(view)).toBe("doc-1");
+  view.stop();
+  kernel.session.items.delete("doc-1");
+  kernel.session.order.splice(1, 1);
+  const next = await open(kernel);
+  expect(card(next)).toBe("doc-2");
+});
+
 describe("two views of one session", () => {
   it("follow each other, and each can undo what the other said", async () => {
     const kernel = start();

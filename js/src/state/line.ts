@@ -57,6 +57,14 @@ export function putAhead(state: State, id: string, keepShown: boolean): State {
   return { ...state, queue, returned, past: state.past.filter((other) => other !== id) };
 }
 
+/** A document that the kernel does not know, as when the session was opened with other data. */
+export function without(state: State, id: string): State {
+  const keep = (other: string) => other !== id;
+  const items = new Map([...state.items].filter(([other]) => keep(other)));
+  const next = { ...state, items, queue: state.queue.filter(keep), past: state.past.filter(keep) };
+  return state.shown === id ? toLive(next) : next;
+}
+
 /** The live card: what comes next when something has been decided. */
 export function toLive(state: State): State {
   return { ...state, shown: state.queue[0] ?? null, recalled: null };

@@ -1,7 +1,7 @@
 /** All changes of the page's state, as one pure function: `reduce(state, event)`. */
 import type { Ack, Decide, Item, Queue, Snapshot, StatusMessage } from "../protocol";
 import { adopted, asked, decided, redone, undone } from "./decide";
-import { browse, putBehind, toLive, withItems } from "./line";
+import { browse, putBehind, toLive, withItems, without } from "./line";
 import {
   followed,
   type Memory,
@@ -24,6 +24,7 @@ export type Event =
   | { type: "own-ack"; client: string; ack: Ack; now: string }
   | { type: "other-ack"; ack: Ack }
   | { type: "elsewhere"; item: Item }
+  | { type: "gone"; id: string }
   | { type: "refused"; client: string }
   | { type: "decide"; decide: Decide; excerpt: string }
   | { type: "undo" | "redo"; decide: Decide; step: Step | null }
@@ -63,6 +64,8 @@ export function reduce(state: State, event: Event): State {
       return onOtherAck(state, event.ack);
     case "elsewhere":
       return followed(state, event.item, true);
+    case "gone":
+      return without(state, event.id);
     case "refused":
       return onRefusal(state, event.client);
     case "decide":
