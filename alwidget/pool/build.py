@@ -47,7 +47,9 @@ class Builder:
         self._sink: MemorySink | DiskSink = MemorySink()
         self._sources: dict[str, bytes] = {}
         self.count = self.bytes = self.numbers = 0
-        """Documents, bytes of text, and rows whose text was a number."""
+        """Documents, characters of text, and rows whose text was a number."""
+        self.used = {role for role in columns if role in {"text", "id"}}
+        """The roles that at least one document has a value for."""
         self._clear()
 
     def _clear(self) -> None:
@@ -99,7 +101,7 @@ class Builder:
         order = np.argsort(hashes, kind="stable")
         arrays = {"keys": keys, "duplicate_of": again, "id_hash": hashes[order], "id_row": order}
         if "source" in self._columns:
-            arrays["source"], arrays["source_row"] = _codes(sink.raw("sources").view("<u8"))
+            arrays["source_row"] = _namesakes(sink.raw("sources").view("<u8"))
         known = {"rows": self.count, "fingerprint": fingerprint(hashes, keys)}
         return sink.finish(arrays, renamed), known
 
@@ -200,6 +202,7 @@ class Builder:
         """Hand the collected rows on as one batch."""
         if not self._ids:
             return
+        self.used.update(role for role, cells in self._cells.items() if any(cell is not None for cell in cells))
         documents = pa.record_batch({role: strings(cells) for role, cells in self._cells.items()})
         ids = pa.record_batch({"id": strings(self._ids)})
         arrays = {name: bytes(value) for name, value in self._hashes.items()}
@@ -219,15 +222,10 @@ class Builder:
 _NO_SOURCE = bytes(8)
 
 
-def _codes(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of every row's source, -1 for none, and a row that names each, in order of appearance."""
-    values, first, codes = np.unique(hashes, return_index=True, return_inverse=True)
-    there = values != 0
-    order = np.argsort(np.where(there, first, len(hashes)), kind="stable")
-    number = np.empty(len(values), dtype=np.int32)
-    number[order] = np.arange(len(values), dtype=np.int32)
-    number[~there] = -1
-    return number[codes.reshape(-1)], first[order][: int(there.sum())].astype(np.int64)
+def _namesakes(hashes: np.ndarray) -> np.ndarray:
+    """Return one row for each source, in the order in which they first appear."""
+    values, first = np.unique(hashes, return_index=True)
+    return np.sort(first[values != 0]).astype(np.int64)
 
 
 def _undecodable(character: str) -> str:

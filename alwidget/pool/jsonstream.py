@@ -11,6 +11,8 @@ __all__ = ["JsonBreak", "JsonStream"]
 _PIECE = 1 << 20
 _LONGEST = 1 << 28
 """Characters of one value."""
+_UNSURE = 16
+"""Characters at the end of what has been read in which a number, a word or an escape may be cut in two."""
 _WHITE = " \t\n\r"
 
 
@@ -83,7 +85,7 @@ class JsonStream:
             try:
                 value, end = self._decoder.raw_decode(self._buffer, self._at)
             except json.JSONDecodeError as error:
-                unfinished = error.msg.startswith("Unterminated string") or error.pos > len(self._buffer) - 16
+                unfinished = error.msg.startswith("Unterminated string") or error.pos > len(self._buffer) - _UNSURE
                 if unfinished and len(self._buffer) - self._at < _LONGEST and self._fill(piece):
                     piece *= 2
                     continue
@@ -92,7 +94,7 @@ class JsonStream:
                 raise JsonBreak(line, what) from None
             except (RecursionError, ValueError) as error:
                 raise JsonBreak(self.line, f"not JSON ({error})") from None
-            if end == len(self._buffer) and self._fill():
+            if len(self._buffer) - end < _UNSURE and self._fill():
                 continue  # a number may go on in the next piece
             self.line += self._buffer.count("\n", self._at, end)
             self.taken += end - self._at

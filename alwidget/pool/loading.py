@@ -132,8 +132,8 @@ class _Conversion:
             **known,
             "name": self._reader.stem,
             "shown": self._reader.name,
-            "columns": self._roles.columns,
-            "found": sorted(self._roles.found),
+            "columns": {role: name for role, name in self._roles.columns.items() if role in builder.used},
+            "found": sorted(self._roles.found & builder.used),
             "problems": reports.to_json(problems.all()),
             "counts": dict(problems.counts),
             "set_aside": problems.set_aside,
@@ -220,8 +220,6 @@ def _explained(path: Path | None, pools: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, DataError):
-            raise
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             message = (
                 f"There is no room to convert the documents in {pools}. Make room, or name a folder on another disk: "

@@ -63,7 +63,7 @@ class Pool:
     name
         The file's name without its ending, or ``"documents"``.
     columns
-        Which column plays which role: ``{"text": "review", "id": "id"}``.
+        Which column plays which role: ``{"text": "review", "id": "id"}``; a column without a single value plays none.
     found
         The roles whose columns were found by their names and not named by the caller.
     fingerprint
@@ -80,12 +80,11 @@ class Pool:
         self._store, meta = loaded.store, loaded.meta
         self._documents, self._ids, arrays = loaded.store.documents, loaded.store.ids, loaded.store.arrays
         self._keys, self._hashes, self._rows = arrays["keys"], arrays["id_hash"], arrays["id_row"]
-        self._codes = arrays.get("source")
         self._names: list[str] | None = None
-        self._paired = "text_pair" in self._documents
         self.duplicate_of: np.ndarray = arrays["duplicate_of"]
         self.name: str = meta["name"]
         self.columns: dict[str, str] = dict(meta["columns"])
+        self._paired, self._sourced = "text_pair" in self.columns, "source" in self.columns
         self.found: frozenset[str] = frozenset(meta["found"])
         self.fingerprint: str = meta["fingerprint"]
         self.problems: list[Problem] = reports.from_json(meta["problems"])
@@ -167,7 +166,7 @@ class Pool:
             self._ids.get("id", row),
             documents.get("text", row),
             documents.get("text_pair", row) if self._paired else None,
-            documents.get("source", row) if self._codes is not None else None,
+            documents.get("source", row) if self._sourced else None,
             self._keys[row].tobytes(),
         )
 
@@ -205,7 +204,7 @@ class Pool:
                 self._ids.take("id", rows),
                 take("text", rows),
                 take("text_pair", rows) if self._paired else nothing,
-                take("source", rows) if self._codes is not None else nothing,
+                take("source", rows) if self._sourced else nothing,
                 self._keys_at(rows),
             )
         )
@@ -223,24 +222,24 @@ class Pool:
         return self._keys_at(self._rows_of(indices))
 
     def sources(self, indices: Iterable[int] | np.ndarray) -> np.ndarray | None:
-        """Return the source names of some documents, dtype object, None where missing; None without such a column."""
-        if self._codes is None:
+        """Return the source names of some documents, dtype object, None where missing; None where none has one."""
+        if not self._sourced:
             return None
         rows = self._rows_of(indices)
         return np.array(self._documents.take("source", rows), dtype=object)
 
     @property
     def source_names(self) -> list[str]:
-        """The names of the sources, in the order in which they first appear; empty without such a column."""
+        """The names of the sources, in the order in which they first appear; empty where there are none."""
         if self._names is None:
-            rows = self._store.arrays.get("source_row", np.empty(0, dtype=np.int64))
-            self._names = self._documents.take("source", rows) if len(rows) else []
+            rows = self._store.arrays["source_row"] if self._sourced else np.empty(0, dtype=np.int64)
+            self._names = self._documents.take("source", rows) if self._sourced else []
         return list(self._names)
 
     @property
     def has_labels(self) -> bool:
-        """Whether the data has a column of labels."""
-        return "label" in self._documents
+        """Whether the data gives labels, to some of the documents at least."""
+        return "label" in self.columns
 
     def given_label(self, index: int) -> str | None:
         """Return the label that the data gives a document, as text; None where there is none."""
@@ -258,7 +257,7 @@ class Pool:
         from datasets import Dataset
 
         columns = {"id": self._ids.chunked("id")}
-        columns.update((name, self._documents.chunked(name)) for name in self._documents.names)
+        columns.update((role, self._documents.chunked(role)) for role in self.columns if role != "id")
         return Dataset(pa.table(columns))
 
     def _find(self, id: object) -> int | None:

@@ -53,19 +53,6 @@ class Chunks:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._columns
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the columns."""
-        return list(self._columns)
-
-    def chunk_of(self, row: int) -> tuple[int, int]:
-        """Return the number of the batch that holds `row`, and its place there."""
-        number = bisect_right(self._starts, row) - 1
-        return number, row - self._starts[number]
-
     def get(self, name: str, row: int) -> Any:
         """Return one cell."""
         self._note(1)
@@ -130,7 +117,7 @@ class Store:
         ``id``; its batches begin and end where those of `documents` do.
     arrays
         ``keys`` uint8 (N, 16); ``duplicate_of`` int64 (N,); ``id_hash`` uint64 (N,), ascending, and ``id_row`` int64
-        (N,) beside it; with sources ``source`` int32 (N,) and ``source_row`` int64, a row for each source.
+        (N,) beside it; with sources ``source_row`` int64, a row for each source.
     """
 
     documents: Chunks

@@ -98,12 +98,12 @@ class TextFile:
         """Bytes of the file that have been read; packed bytes where it is packed."""
         return self._raw.tell() if self._raw is not None and not self._raw.closed else self.total
 
-    def lines(self, problems: Problems | None = None) -> Generator[str]:
-        """Yield the lines with their ends; what ends the reading early is reported, or raised without `problems`."""
+    def lines(self, problems: Problems) -> Generator[str]:
+        """Yield the lines with their ends; what ends the reading early is reported."""
         with self.text() as text:
             yield from self.guarded(text.__next__, problems)
 
-    def guarded(self, read: Callable[[], str], problems: Problems | None) -> Iterator[str]:
+    def guarded(self, read: Callable[[], str], problems: Problems) -> Iterator[str]:
         """Yield what `read` returns until it raises `StopIteration`, or until the file turns out to be damaged."""
         while True:
             try:
@@ -111,11 +111,12 @@ class TextFile:
             except StopIteration:
                 return
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                self._cut(f"the packed file is damaged or cut off ({error}); what follows could not be read", problems)
+                what = f"the packed file is damaged or cut off ({error}); what follows could not be read"
+                problems.note("broken", what, last=True)
                 return
             except UnicodeDecodeError as error:
                 what = f"this is not {self.encoding} ({error.reason}); what follows could not be read"
-                self._cut(f"{what}. Pass encoding=… if it is written in another one", problems)
+                problems.note("broken", f"{what}. Pass encoding=… if it is written in another one", last=True)
                 return
             yield line
 
@@ -170,9 +171,3 @@ class TextFile:
             )
             self.notes.append(Problem(self.name, what, "encoding"))
         return guess.encoding
-
-    def _cut(self, what: str, problems: Problems | None) -> None:
-        if problems is None:
-            message = f"{self.name}: {what}."
-            raise DataError(message)
-        problems.note("broken", what, last=True)

@@ -136,7 +136,7 @@ def test_sources(pool):
     assert Pool.load(["a"]).sources([0]) is None
     assert Pool.load(["a"]).source_names == []
     assert Pool.load([{"text": "a", "source": None}]).source_names == []
-    assert Pool.load([{"text": "a", "source": None}]).sources([0]).tolist() == [None]
+    assert Pool.load([{"text": "a", "source": None}]).sources([0]) is None
 
 
 def test_labels(pool):
@@ -174,6 +174,17 @@ def test_a_pool_of_texts_has_no_second_texts():
     assert "text_pair" not in pool.columns
     assert pool[0].text_pair is None
     assert pool.to_dataset().column_names == ["id", "text"]
+
+
+def test_columns_without_a_single_value_play_no_role():
+    empty = {"text_pair": None, "source": "", "label": None}
+    pool = Pool.load([{"text": "a", **empty}, {"text": "b", **empty}])
+    assert pool.columns == {"text": "text"}
+    assert pool.found == {"text"}
+    assert pool.batch([0]).pairs is None
+    assert not pool.has_labels
+    assert pool.to_dataset().column_names == ["id", "text"]
+    assert list(pool.ids) == list(Pool.load(["a", "b"]).ids)
 
 
 def test_importing_the_pool_brings_no_heavy_library():

@@ -8,13 +8,16 @@ import io
 import json
 import threading
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alwidget.errors import DataError
 from alwidget.pool import Pool, Problem
+from alwidget.pool.jsonstream import JsonStream
 from alwidget.pool.records import Dialect, Records, sniff, take
 
 
@@ -293,6 +296,83 @@ def test_a_json_array_that_breaks_off_keeps_what_came_before(tmp_path):
     assert pool.problems[0].where == f"rows.json, line {line}"
     with pytest.raises(DataError, match="strict"):
         load(tmp_path, content[:-5], "rows.json", strict=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "line"),
+    [
+        ('[{"text": "a"}\n{"text": "b"}]', ["a"], 2),
+        ('[{"text": "a"},\n{"text": }]', ["a"], 2),
+        ('[{"text": "a"},\n\n{"text": "b\nc"}]', ["a"], 3),
+        ('[{"text": "a"},\n{text: "b"}]', ["a"], 2),
+        ('[{"text": "a"},\n]', ["a"], 2),
+        ('[{"text": "a"},', ["a"], 1),
+        ('[{"text": "a"},\n' + "[" * 100_000, ["a"], 2),
+        ('[{"text": "a"},\n{"text": "b", "n": ' + "9" * 5000 + "}]", ["a"], 2),
+        ('{"data": [{"text": "a"},\n{"text": "b"', ["a"], 2),
+        ('{"text": "a"}\n{"text": \n', ["a"], 2),
+    ],
+)
+def test_json_that_is_broken_somewhere_keeps_what_came_before(content, kept, line, tmp_path):
+    pool = load(tmp_path, content, "rows.json")
+    assert texts(pool) == kept
+    assert where(pool) == [f"rows.json, line {line}"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[3, 4]",
+        "5",
+        "nonsense",
+        "{",
+        '{"a"',
+        "{3: 4}",
+        '{"data" [1]}',
+        '{"a": 1 "b": 2}',
+        '{"a": [1, 2',
+        "[[1], [2]]",
+        "{}",
+    ],
+)
+def test_json_without_a_row_is_an_error(content, tmp_path):
+    with pytest.raises(DataError, match=r"rows\.json"):
+        load(tmp_path, content, "rows.json")
+
+
+@given(st.lists(st.integers() | st.floats(allow_nan=False) | st.text() | st.booleans() | st.none()), st.integers(1, 9))
+def test_values_are_read_whole_however_the_pieces_fall(values, size):
+    content = io.StringIO(json.dumps(values))
+    assert [value for _, value in JsonStream(lambda _: content.read(size)).elements()] == values
+
+
+def test_packed_json_that_breaks_off_keeps_what_came_before(tmp_path):
+    rows = [{"text": f"document {i} {i * 2654435761 % 2**32:x}"} for i in range(100_000)]
+    whole = gzip.compress(json.dumps(rows).encode())
+    pool = load(tmp_path, whole[: len(whole) // 2], "rows.json.gz")
+    assert 10_000 < len(pool) < 90_000
+    assert "damaged" in pool.problems[-1].what
+
+
+def test_broken_lines_of_a_text_file_are_named(tmp_path):
+    pool = load(tmp_path, b"one\ntw\0o\nsch\xc3\xb6n\n\xff\n", "rows.txt")
+    assert texts(pool) == ["one", "schön"]
+    assert where(pool) == ["rows.txt, line 2", "rows.txt, line 4"]
+
+
+def test_a_second_text_that_is_broken_costs_the_row():
+    offsets = pa.py_buffer(np.array([0, 1, 2], dtype=np.int32))
+    second = pa.StringArray.from_buffers(2, offsets, pa.py_buffer(b"a\xff"))
+    pool = Pool.load(pa.table({"text": ["x", "y"], "text_pair": second, "id": second}))
+    assert [(d.text, d.text_pair) for d in pool] == [("x", "a")]
+    assert [p.kind for p in pool.problems] == ["broken"]
+
+
+def test_an_encoding_may_be_named_with_its_mark_there(tmp_path):
+    for name, written in {"utf-8": "utf-8-sig", "utf8": "utf-8-sig", "utf-16": "utf-16"}.items():
+        pool = load(tmp_path, WESTERN.encode(written), encoding=name, strict=True)
+        assert pool.columns["id"] == "id"
+        assert texts(pool)[0] == "Das Café war schön"
 
 
 def test_json_with_something_behind_it_says_so(tmp_path):

@@ -242,6 +242,15 @@ def test_a_folder_has_a_document_a_file(tmp_path):
     assert Pool.load(str(folder), source="folder").source_names == ["neg", "pos"]
 
 
+def test_a_folder_without_text_files_says_what_it_has(tmp_path):
+    with pytest.raises(DataError, match=r"no \.txt files.*has no files"):
+        Pool.load(tmp_path)
+    (tmp_path / "data.arrow").write_bytes(b"")
+    (tmp_path / "notes.md").write_text("")
+    with pytest.raises(DataError, match=r"ending in \.arrow, \.md.*load_from_disk"):
+        Pool.load(tmp_path)
+
+
 def test_files_of_a_folder_that_cannot_be_used_are_reported(tmp_path):
     (tmp_path / "good.txt").write_text("good")
     (tmp_path / "empty.txt").write_text(" \n")

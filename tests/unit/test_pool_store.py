@@ -19,6 +19,7 @@ import pytest
 from alwidget.errors import DataError
 from alwidget.pool import Pool
 from alwidget.pool.build import Builder
+from alwidget.pool.cache import Workplace
 from alwidget.pool.reader import Rows
 from alwidget.pool.store import open_store, read_meta
 
@@ -221,7 +222,7 @@ def test_sources_that_are_all_missing_survive_the_disk(tmp_path, cache):
     path.write_text("source,text\n" + "".join(f",document {i}\n" for i in range(LARGE)))
     for pool in (Pool.load(path, cache_dir=cache), Pool.load(path, cache_dir=cache)):
         assert pool.source_names == []
-        assert pool.sources([0]).tolist() == [None]
+        assert pool.sources([0]) is None
 
 
 def test_as_many_sources_as_documents(tmp_path, cache):
@@ -230,6 +231,53 @@ def test_as_many_sources_as_documents(tmp_path, cache):
     pool = Pool.load(path, cache_dir=cache)
     assert pool.source_names[:2] == ["s0", "s1"]
     assert len(pool.source_names) == LARGE
+
+
+def test_what_crashes_left_is_removed_and_what_others_build_is_not(large, cache):
+    from filelock import FileLock
+
+    building = cache / "pools" / "building"
+    for name in ("left", "busy"):
+        (building / name).mkdir(parents=True)
+        (building / name / "documents.arrow").write_bytes(b"half")
+        (building / f"{name}.lock").touch()
+    with FileLock(building / "busy.lock"):
+        Pool.load(large, cache_dir=cache)
+        assert leftovers(cache) == ["busy", "busy.lock"]
+    Pool.load(large, id=False, cache_dir=cache)
+    assert leftovers(cache) == []
+
+
+def test_folders_that_are_no_stores_are_left_alone(large, cache):
+    (cache / "pools" / "mine").mkdir(parents=True)
+    (cache / "pools" / "mine" / "notes.txt").write_text("mine")
+    (cache / "pools" / "note.txt").write_text("mine")
+    Pool.load(large, cache_dir=cache)
+    assert (cache / "pools" / "mine" / "notes.txt").exists()
+
+
+def test_if_another_process_was_quicker_its_store_is_used(large, cache, monkeypatch):
+    publish = Workplace.publish
+
+    def late(self: Workplace, key: str) -> Path:
+        monkeypatch.setattr(Workplace, "publish", publish)
+        Pool.load(large, cache_dir=cache)
+        return publish(self, key)
+
+    monkeypatch.setattr(Workplace, "publish", late)
+    pool = Pool.load(large, cache_dir=cache)
+    assert len(stores(cache)) == 1
+    assert leftovers(cache) == []
+    assert pool[LARGE - 1].id == f"d{LARGE - 1}"
+
+
+def test_a_file_that_cannot_be_opened_is_a_data_error(large, cache, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("alwidget.pool.loading.open_reader", refuse)
+    with pytest.raises(DataError, match=r"rows\.csv cannot be read: .*Permission denied"):
+        Pool.load(large, cache_dir=cache)
 
 
 # Several processes, and processes that are killed --------------------------------------------------------------------
