@@ -91,7 +91,7 @@ const LabelButton = memo(function LabelButton(props: LabelProps) {
       disabled={off}
       aria-pressed={answered}
       {...(keys === null ? {} : { "aria-keyshortcuts": keys.join("+") })}
-      {...(definition === "" ? {} : { title: definition })}
+      title={definition === "" ? name : definition}
       onClick={() => controller.label(index)}
     >
       <span class="alwidget-label-name" dir="auto">
