@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -24,6 +25,7 @@ __all__ = ["SessionHost"]
 EXCERPT = 160
 PACE_OVER = 50
 HISTORY = 50
+REFRESH_SECONDS = 2.0
 START_AFTER = 1.0
 """Seconds between showing the widget and loading a model: the first card has the machine to itself."""
 
@@ -40,6 +42,7 @@ class SessionHost:
         self._pace: deque[float] = deque(maxlen=PACE_OVER)
         self._revision = 0
         self._started = False
+        self._looked = 0.0
         engine.voice.listen(self._on_engine)
         self._log.subscribe(self._on_log)
         self._log.on_storage(self._on_storage)
@@ -93,6 +96,7 @@ class SessionHost:
         """Return the next items, without those that the page holds."""
         if self._log.read_only:
             return []
+        self._look_around()
         pool = self._session.pool
         skip = frozenset(pool.index_of(doc) for doc in exclude if doc in pool)
         return [self._item(pool[entry.index].id, entry) for entry in self._engine.head(limit, skip)]
@@ -222,6 +226,13 @@ class SessionHost:
         else:
             message = self._status_message()
         self._push(message)
+
+    def _look_around(self) -> None:
+        """Take in what other writers said: with every round and every prefetch, never while an answer waits."""
+        now = time.monotonic()
+        if now - self._looked > REFRESH_SECONDS:
+            self._looked = now
+            self._log.refresh()
 
     def _on_storage(self, _error: str | None) -> None:
         self._push(self._status_message())

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-REFRESH_SECONDS = 2.0
-
 
 class Session:
     """A pool of documents, what was said of them, and an engine that chooses what to ask next.
