@@ -129,21 +129,17 @@ class _Chooser:
                 raise ModelError(message)
             return hub.download(name, stop=stop, progress=progress)
 
-        found = self._choose(gpu=_gpu_by_torch(self._device), fetch=fetch)
-        return found or self.after("nothing else can be had")
+        return self._choose(gpu=_gpu_by_torch(self._device), fetch=fetch) or self.after("nothing else can be had")
 
-    def after(self, reason: str) -> Found:
-        """Return the next best once a model could not be had or loaded for `reason`: nothing is fetched any more."""
-        lost = self._wanted.name or NAME
+    def after(self, reason: str, failed: Found | None = None) -> Found:
+        """Return the next best once a model could not be had, or `failed` to load: nothing is fetched any more."""
+        lost = failed.name if failed is not None else self._wanted.name
         warning = f"{lost} could not be used: {reason.rstrip('.')}."
         folder, where = _local(ENCODER)
-        if folder is not None and not self._is_encoder():
+        if folder is not None and (failed is None or (failed.kind, failed.folder) != ("encoder", folder)):
             why = f"{NAME} {where}, frozen, with a linear head, in place of {lost}: {reason}"
             return Found("encoder", NAME, folder, why, warning)
         return Found("tf-idf", "tf-idf", None, f"TF-IDF with a linear head, in place of {lost}: {reason}", warning)
-
-    def _is_encoder(self) -> bool:
-        return self._wanted.kind == "auto" or (self._wanted.name in ALIASES and self._wanted.folder is None)
 
     @property
     def may_fall_back(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,8 +39,8 @@ class Chooser(Protocol):
     def thoroughly(self, stop: Stop | None, progress: Progress | None) -> Found:
         """Return the best there is."""
 
-    def after(self, reason: str) -> Found:
-        """Return the next best."""
+    def after(self, reason: str, failed: Found | None = None) -> Found:
+        """Return the next best after `failed` did not load."""
 
 
 class Resolving:
@@ -107,19 +107,16 @@ class Resolving:
             if progress is not None:
                 progress("choosing a model", 0, 1)
             self._settle(self._chooser.thoroughly(stop, progress))
-        # at most: what was asked for, the encoder on this machine, counted words
-        for _ in range(2):
+        while not self._ready:  # what was asked for, then the encoder on this machine, then counted words
+            failed = self._found
             try:
                 self._chosen().prepare(stop=stop, progress=progress)
-                break
+                self._ready = True
             except (ModelError, ImportError, OSError, MemoryError) as error:
-                if not self._chooser.may_fall_back:
+                if failed is None or failed.kind == "tf-idf" or not self._chooser.may_fall_back:
                     raise
-                told = self.warning
-                self._settle(self._next(one_line(error), told))
-        else:
-            self._chosen().prepare(stop=stop, progress=progress)
-        self._ready = True
+                found = self._chooser.after(one_line(error), failed)
+                self._settle(replace(found, warning=failed.warning or found.warning))
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -169,15 +166,6 @@ class Resolving:
 
     def _settle(self, found: Found) -> None:
         self._found, self._inner = found, self._make(found)
-
-    def _next(self, reason: str, told: str | None) -> Found:
-        """Return the next best after the present one failed; counted words if that one was the next best already."""
-        failed = self._found
-        found = self._chooser.after(reason)
-        if failed is not None and (told is not None or found.folder == failed.folder):
-            why = f"TF-IDF with a linear head, in place of {failed.name}: {reason}"
-            return Found("tf-idf", "tf-idf", None, why, told or found.warning)
-        return found
 
     def _make(self, found: Found) -> Learner:
         if found.kind == "tf-idf" or found.folder is None:

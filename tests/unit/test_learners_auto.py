@@ -210,6 +210,21 @@ def test_a_cached_model_that_does_not_load_is_replaced(no_extra, tmp_path):
     assert "\n" not in choice.warning
 
 
+def test_what_does_not_load_gives_the_encoder_and_that_gives_counted_words(no_extra, tmp_path):
+    checkpoint = in_hub_cache(tmp_path, "org/large")
+    encoder = in_hub_cache(tmp_path, "sentence-transformers/all-MiniLM-L6-v2")
+    (checkpoint / "model.safetensors").write_bytes(b"torn")
+    choice = make("finetune:org/large", device="cpu")
+    choice.learner.prepare()
+    assert choice.learner.description.startswith("all-MiniLM-L6-v2")
+    assert choice.warning.startswith("large could not be used: The model in")
+    (encoder / "model.safetensors").write_bytes(b"torn")
+    choice = make("finetune:org/large", device="cpu")
+    choice.learner.prepare()
+    assert choice.learner.description == "TF-IDF + head"
+    assert choice.warning.startswith("large could not be used: The model in")
+
+
 def test_a_model_that_brings_code_is_not_run(no_extra, tmp_path):
     folder = in_hub_cache(tmp_path, "org/tiny")
     config = json.loads((folder / "config.json").read_text())
