@@ -263,9 +263,12 @@ def _notices(session: Session, intake: Intake) -> None:
     if session.pool.has_labels and not session.log.state.answers and not session.log.read_only:
         column = session.pool.columns["label"]
         session.notices.append(f'The data has labels already; label="{column}" starts from them.')
-    if session.pool.problems:
-        n = len(session.pool.problems)
-        session.notices.append(f"{n:,} rows of the data were set aside; the first: {session.pool.problems[0]}")
+    pool = session.pool
+    if pool.set_aside:
+        rows = "row of the data was" if pool.set_aside == 1 else "rows of the data were"
+        session.notices.append(f"{pool.set_aside:,} {rows} set aside; the first: {pool.problems[0]}")
+    elif pool.problems:
+        session.notices.append(str(pool.problems[0]))
     session.notices.extend(session.log.reports)
     if intake.detached:
         session.notices.append(
