@@ -277,7 +277,7 @@ def fork_while_open(folder: str) -> None:
     os.waitpid(pid, 0)
 
 
-def be_interrupted(folder: str, seconds: float, seed: int) -> None:
+def be_interrupted(folder: str, times: int, seed: int) -> None:
     """Label while interrupts come at any moment; what was acknowledged is there, and memory agrees with the disk."""
     rng = random.Random(seed)
 
@@ -292,11 +292,14 @@ def be_interrupted(folder: str, seconds: float, seed: int) -> None:
     other = start(folder, "bob")
     acknowledged, interrupts, i = [], 0, 0
     signal.signal(signal.SIGALRM, interrupt)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    began = time.perf_counter()
+    for j in range(20):
+        log.append("annotate", id=f"first{j}", value="A")
+    usual = (time.perf_counter() - began) / 20
+    while interrupts < times:
         try:
             armed[0] = True
-            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0002, 0.004))
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.05, 5) * usual)
             while True:
                 i += 1
                 log.append("annotate", id=f"d{i % 50}", value="AB"[i % 2], client=f"c{i}")

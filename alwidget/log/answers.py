@@ -16,7 +16,7 @@ Names = Callable[[str], str | None]
 """What a label is called now; None when it was deleted."""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is said of a document now.
 
     Attributes
@@ -52,7 +52,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     client: str = ""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One decision in the history. `client` names it for undo; `value` uses the labels as they are called now."""
 
     client: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,7 +113,7 @@ def load_files(reader: Reader, state: State, own: str | None = None) -> dict[str
         if readings[writer].tail and writer != own and holder(path.parent, writer) is None:
             size = f"{len(readings[writer].tail)} bytes"
             reader.reports.append(f"The last line of {path} is cut short, as a crash leaves it; {size} are left out.")
-    everything.sort(key=itemgetter(0))
+    everything.sort(key=attrgetter("place"))
     for one in everything:
         state.apply(one)
     return readings

@@ -38,7 +38,9 @@ class Later:
             if self._stopped:
                 return
             due = time.monotonic() + delay
-            self._due = due if self._due is None else min(self._due, due)
+            if self._due is not None and self._due <= due:
+                return
+            self._due = due
             if self._thread is not None:
                 self._wake.notify()
                 return
@@ -46,7 +48,7 @@ class Later:
             try:
                 self._thread.start()
             except RuntimeError:  # the interpreter is shutting down; what must be done then, close() does
-                self._thread = None
+                self._thread = self._due = None
 
     def stop(self) -> None:
         """Do nothing more, apart from what is being done."""

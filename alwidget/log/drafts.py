@@ -22,6 +22,7 @@ from alwidget.log.events import (
     Said,
     StoredDocument,
     Why,
+    flaw,
     settle,
 )
 from alwidget.log.labelling import label_value
@@ -207,7 +208,10 @@ def stamp(fields: Mapping[str, Any], writer: str, seq: int, time: str) -> Line:
     """
     try:
         event, data = settle(Event(seq=seq, time=time, **fields))
+        problem: object = flaw(event)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        message = f'This "{fields["event"]}" cannot be written down: {error}. Nothing was written.'
-        raise ArgumentError(message) from error
+        problem = error
+    if problem is not None:
+        message = f'This "{fields["event"]}" cannot be written down: {problem}. Nothing was written.'
+        raise ArgumentError(message)
     return Line(Said((time, writer, seq), event), data)

@@ -53,7 +53,7 @@ LABEL_KINDS = frozenset({"label-add", "label-rename", "label-merge", "label-dele
 [names], "to"}``; ``{"name"}`` or the name alone."""
 
 
-class Why(msgspec.Struct, omit_defaults=True, frozen=True):
+class Why(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """Why a document was asked: the provenance of a queued item, copied into the decision."""
 
     strategy: str
@@ -67,7 +67,7 @@ class Why(msgspec.Struct, omit_defaults=True, frozen=True):
     """One line for a person, such as ``torn between Business and World``."""
 
 
-class StoredDocument(msgspec.Struct, omit_defaults=True, frozen=True):
+class StoredDocument(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """The document itself, written with the first decision on it, so that a log can be read without its pool."""
 
     text: str
@@ -75,7 +75,7 @@ class StoredDocument(msgspec.Struct, omit_defaults=True, frozen=True):
     source: str | None = None
 
 
-class Event(msgspec.Struct, omit_defaults=True, frozen=True):
+class Event(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     """Something that was said. `seq` counts from 1 in each writer's file without gaps.
 
     `key` is the document's content hash in hex: an answer is never shown under another text, also when ids move.
@@ -103,11 +103,13 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True):
     document: StoredDocument | None = None
 
 
+# What these structs hold is JSON, which has no cycles, so the garbage collector need not look at all of them.
+
 Place = tuple[str, str, int]
 """``(time, writer, seq)``: the one order that all writers agree on."""
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """An event and its place among the events of all writers.
 
     The time in `place` is the event's own, never earlier than that of the event before it in the same file, so that

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from alwidget.log.answers import Answer, Tally, rename, renamed, step
@@ -15,7 +15,7 @@ from alwidget.tasks import Label
 
 __all__ = ["Fold"]
 
-_place = itemgetter(0)
+_place = attrgetter("place")
 
 
 class Fold:
@@ -116,10 +116,10 @@ class Fold:
         self.counted += 1
         if kind in {"undo", "redo"}:
             return self._turn(said)
-        self._remember(said)
-        return self._document_event(said) if kind in DECISIONS else self._label_event(said)
+        self._remember(said, unit := said.unit)
+        return self._document_event(said, unit) if kind in DECISIONS else self._label_event(said)
 
-    def _remember(self, said: Said) -> None:
+    def _remember(self, said: Said, unit: str) -> None:
         """Make it part of the history, of its bulk action, and of what its writer can undo."""
         event = said.event
         if not self.history or self.history[-1].place < said.place:
@@ -127,10 +127,10 @@ class Fold:
         else:
             insort(self.history, said, key=_place)
         if event.group is not None:
-            insort(self._groups.setdefault(said.unit, []), said, key=_place)
+            insort(self._groups.setdefault(unit, []), said, key=_place)
         # labels that came with the call that opened the session are nobody's last action
         if event.event != "label-add" or event.origin != "imported":
-            self.turns.decided(said.place[1], said.unit)
+            self.turns.decided(said.place[1], unit)
 
     def _turn(self, said: Said) -> Iterable[str]:
         event = said.event
@@ -165,7 +165,7 @@ class Fold:
             self._refold_document(doc)
         return [doc for doc, value in before.items() if _value(self._now.get(doc)) != value]
 
-    def _document_event(self, said: Said) -> Iterable[str]:
+    def _document_event(self, said: Said, unit: str) -> Iterable[str]:
         event = said.event
         doc = event.id or ""
         rows = self._events.setdefault(doc, [])
@@ -177,7 +177,7 @@ class Fold:
         late = False
         if event.document is not None:
             late = self._documents.setdefault((doc, event.key), event.document) is event.document and len(rows) > 1
-        if late or not in_order or self.book.changed_after(said.place) or self.undone(said):
+        if late or not in_order or self.book.changed_after(said.place) or self.turns.undone(said.place, unit):
             self._refold_document(doc)
         else:
             self._put(doc, step(self._now.get(doc), said, self._documents.get((doc, event.key))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from alwidget.errors import LabelError, near_miss
@@ -13,7 +13,8 @@ from alwidget.tasks import Label
 
 __all__ = ["LabelBook", "Renaming", "label_value"]
 
-_place = itemgetter(0)
+_place = attrgetter("place")
+_first = itemgetter(0)
 
 
 class Renaming:
@@ -80,7 +81,7 @@ class LabelBook:
     def after(self, place: Place) -> Iterator[Renaming]:
         """Yield the renamings that an answer given at `place` goes through, oldest first."""
         if self.changed_after(place):
-            for _, renaming in self.renamings[bisect_right(self.renamings, place, key=_place) :]:
+            for _, renaming in self.renamings[bisect_right(self.renamings, place, key=_first) :]:
                 yield renaming
 
     def between(self, start: Place, stop: Place) -> Iterator[Renaming]:

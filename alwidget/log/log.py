@@ -197,7 +197,7 @@ class Log(Recorder):
             return
         with self._entered():
             self._closed = True
-            saved = self.read_only or self._store.flush()
+            saved = self.read_only or self._flush()
         self._after((), ())
         if not saved:
             raise self._not_saved()
@@ -224,7 +224,7 @@ class Log(Recorder):
         if self.read_only:
             return True
         with self._entered():
-            saved = self._store.flush()
+            saved = self._flush()
         self._after((), ())
         return saved
 

@@ -255,8 +255,8 @@ class Reader:
                 continue
             try:
                 news = self._look(writer, path)
-            except OSError as error:
-                self._report(f"{path} cannot be read now: {error.strerror or error}.")
+            except (OSError, SessionError) as error:  # SessionError: somebody else has a newer version already
+                self._report(f"{path} cannot be read now: {error}")
                 continue
             if news is not None:
                 found.append(news)

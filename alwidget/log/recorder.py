@@ -200,13 +200,12 @@ class Recorder(LogView):
         lines = [stamp(fields, self.writer, seq + i, time) for i, fields in enumerate(events)]
         said = [line.said for line in lines]
         ids: dict[str, None] = {}
-        self._half = True
+        self._half = "state"
         self._store.pending.extend(lines)
         for one in said:
             ids.update(dict.fromkeys(self.state.apply(one)))
-        self._half = False
         try:
-            self._store.flush()
+            self._flush()
         finally:
             if self._store.pending:
                 self._retry.ask(RETRY_SECONDS)
@@ -218,7 +217,7 @@ class Recorder(LogView):
             ids: list[str] = []
             before = self.state.find(client) if client is not None else None
             if before is not None and before.name == client:
-                self._store.flush()
+                self._flush()
                 said = [before]
                 meant = self.state.find(before.event.target or "") or before
             else:

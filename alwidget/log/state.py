@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from alwidget.log.answers import Answer, Answers, Entry, names_in
@@ -17,7 +17,7 @@ __all__ = ["State"]
 
 EXCERPT = 200
 _STATUS_OF = {"annotate": "labelled", "skip": "skipped", "flag": "flagged"}
-_place = itemgetter(0)
+_place = attrgetter("place")
 
 
 class State:

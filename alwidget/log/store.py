@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +22,14 @@ from alwidget.log.state import State
 from alwidget.log.writer import Mark, Writer, candidates
 
 __all__ = ["Store"]
+
+
+class _Hand(NamedTuple):
+    """Who writes, where, and what; changed in one step, so that an interrupt finds the old one or the new one."""
+
+    name: str
+    writer: Writer | None
+    pending: list[Line]
 
 
 class Store:
@@ -39,10 +48,6 @@ class Store:
 
     Attributes
     ----------
-    name
-        The writer's name; provisional while no file could be claimed.
-    pending
-        What is not on disk yet, oldest first.
     error
         Why, in words; None when all is well.
     unmade
@@ -51,15 +56,13 @@ class Store:
 
     def __init__(self, path: Path, wish: str, info: SessionInfo, state: State) -> None:
         self.path = path
-        self.name = wish
         self.info = info
-        self.pending: list[Line] = []
         self.error: str | None = None
         self.unmade = False
         self._folder = path / LOG_FOLDER
         self._wish = wish
         self._state = state
-        self._writer: Writer | None = None
+        self._hand = _Hand(wish, None, [])
         self._lost = False
         self._was_there = path.is_dir()
 
@@ -68,25 +71,27 @@ class Store:
     def claim(self) -> None:
         """Take the first name that is free. What goes wrong is in `error`, and is tried again at the next flush."""
         try:
-            self._writer = Writer.claim_free(self._folder, candidates(self._wish), _now())
-            self.name = self._writer.name
+            writer = Writer.claim_free(self._folder, candidates(self._wish), _now())
+            self._hand = _Hand(writer.name, writer, [])
         except OSError as error:
             self.fail(error)
             there = log_files(self.path)
-            self.name = next(name for name in candidates(self._wish) if name not in there)
+            free = next(name for name in candidates(self._wish) if name not in there)
+            self._hand = _Hand(free, None, [])
 
     def begin(self, reading: Reading | None) -> str | None:
         """Open the claimed file, of which `reading` was just made; return what a person should know about it.
 
         A torn end is moved to ``log/torn/`` and cut off, so that the next line does not run into it.
         """
-        if self._writer is None:
+        writer = self._hand.writer
+        if writer is None:
             return None
         try:
-            return self._open(self._writer, reading or Reading())
+            return self._open(writer, reading or Reading())
         except OSError as error:
-            self._writer.release()
-            self._writer = None
+            writer.release()
+            self._hand = self._hand._replace(writer=None)
             self.fail(error)
             return None
 
@@ -109,11 +114,22 @@ class Store:
     # Saying ----------------------------------------------------------------------------------------------------------
 
     @property
+    def name(self) -> str:
+        """The writer's name; provisional while no file could be claimed."""
+        return self._hand.name
+
+    @property
+    def pending(self) -> list[Line]:
+        """What is not on disk yet, oldest first."""
+        return self._hand.pending
+
+    @property
     def next_seq(self) -> int:
         """The sequence number of the next event."""
         if self.pending:
             return self.pending[-1].said.event.seq + 1
-        return self._writer.mark.seq + 1 if self._writer is not None else 1
+        writer = self._hand.writer
+        return writer.mark.seq + 1 if writer is not None else 1
 
     @property
     def unsaved(self) -> int:
@@ -127,26 +143,28 @@ class Store:
 
     def look(self) -> None:
         """Notice that the file is gone although nothing is being written."""
-        if self._writer is None:
+        writer = self._hand.writer
+        if writer is None:
             return
         try:
-            self._lost = not self._writer.intact()
+            self._lost = not writer.intact()
         except OSError as error:
             self._lost = True
             self.fail(error)
 
     def flush(self) -> bool:
         """Write what is pending; return whether everything is on disk. Raises nothing: see `error`."""
-        if not self.pending and not self._lost and not self.unmade and self._writer is not None:
+        writer = self._hand.writer
+        if not self.pending and not self._lost and not self.unmade and writer is not None:
             return True
         try:
             if self.unmade:
                 self._make()
-            if self._writer is None:
+            if writer is None:
                 self._claim_late()
-            elif not self._writer.intact():
+            elif not writer.intact():
                 self._lost = True
-                self._come_back(self._writer)
+                self._come_back(writer)
             self._lost = False
             error = self._write()
         except OSError as problem:
@@ -162,18 +180,27 @@ class Store:
 
     def mend(self) -> None:
         """Bring the state in step with what is pending, after an interrupt in the middle of a decision."""
-        if self.pending:
-            first = self.pending[0].said.event.seq
-            kept = [said for said in self._state.said_by(self.name) if said.event.seq < first]
-            self._state.replace(self.name, [*kept, *(line.said for line in self.pending)])
+        waiting = [line.said for line in self.pending]
+        mine = self._state.said_by(self.name)
+        if waiting and list(mine[-len(waiting) :]) != waiting:
+            kept = [said for said in mine if said.event.seq < waiting[0].event.seq]
+            self._state.replace(self.name, [*kept, *waiting])
 
     def _write(self) -> OSError | None:
-        writer = self._writer
+        writer = self._forget_saved()
         if writer is None or not self.pending:
             return None
         error = writer.write([line.data for line in self.pending], self.pending[0].said.event.seq)
-        self.pending = [line for line in self.pending if line.said.event.seq > writer.mark.seq]
+        self._forget_saved()
         return error
+
+    def _forget_saved(self) -> Writer | None:
+        """Leave in `pending` what lies behind the mark of the file, also when an interrupt came in between."""
+        writer = self._hand.writer
+        if writer is not None and self.pending:
+            left = [line for line in self.pending if line.said.event.seq > writer.mark.seq]
+            self._hand = self._hand._replace(pending=left)
+        return writer
 
     def fail(self, error: OSError) -> None:
         """Remember in words why nothing can be written."""
@@ -192,29 +219,23 @@ class Store:
         except BaseException:
             writer.release()
             raise
-        provisional, self.name, self._writer = self.name, writer.name, writer
-        there = place(writer.name, reading)
-        if not there and provisional == writer.name and self._starts_at_one():
-            return
-        self._move(provisional, there)
+        self._move(writer, [line.said for line in self.pending], place(writer.name, reading))
 
     def _make(self) -> None:
         if self._was_there:
             self._need_folder()
-        session_file.restore(self.path, self.info, self._wish)
+        session_file.restore(self.path, self.info, str(os.getpid()))
         self._was_there = True
         self.unmade = False
 
-    def _starts_at_one(self) -> bool:
-        return not self.pending or self.pending[0].said.event.seq == 1
-
-    def _move(self, old: str, there: Sequence[Said], behind: Sequence[Said] = ()) -> None:
-        """Give what is pending new places, after what stands `there` in the new file; `behind` stays under `old`."""
-        seq = max((said.event.seq for said in there), default=0)
-        self.pending = list(_restamp((line.said for line in self.pending), self.name, seq))
-        if old != self.name:
+    def _move(self, writer: Writer, said: Sequence[Said], there: Sequence[Said], behind: Sequence[Said] = ()) -> None:
+        """Go on as `writer`: `said` is pending, after what stands `there`; what is `behind` keeps the old name."""
+        old = self.name
+        moved = list(_restamp(said, writer.name, there))
+        self._hand = _Hand(writer.name, writer, moved)
+        if old != writer.name:
             self._state.replace(old, behind)
-        self._state.replace(self.name, [*there, *(line.said for line in self.pending)])
+        self._state.replace(writer.name, [*there, *(line.said for line in moved)])
 
     def _come_back(self, writer: Writer) -> None:
         """Write everything that this writer ever said into a folder, or file, that is not the one it had.
@@ -225,14 +246,15 @@ class Store:
             The folder is not there. It is not made anew: it may be on a disk that is gone for the moment.
         """
         self._need_folder()
-        session_file.restore(self.path, self.info, self.name)
+        session_file.restore(self.path, self.info, str(os.getpid()))
         if not writer.owns_lock():
             writer.release()
             fresh = Writer.claim(self._folder, self.name, _now())
             if fresh is None:
                 self._go_on_elsewhere()
                 return
-            writer = self._writer = fresh
+            writer = fresh
+            self._hand = self._hand._replace(writer=fresh)
         mine = self._state.said_by(self.name)
         names = {said.name: said.event for said in mine}
         raw = writer.path.read_bytes() if writer.path.exists() else b""
@@ -251,14 +273,14 @@ class Store:
     def _rewrite(self, writer: Writer, mine: Sequence[Said]) -> None:
         last = mine[-1].event.seq if mine else 0
         writer.replace(b"".join(encode(said.event) for said in mine), last)
-        self.pending = []
+        self._forget_saved()
 
     def _go_on_elsewhere(self) -> None:
         """Leave the file under our name to whoever wrote other things into it, and go on in a new one.
 
         What of ours the other file lacks goes along, also what was saved before.
         """
-        old, writer = self.name, self._writer
+        old, writer = self.name, self._hand.writer
         path = self._folder / f"{old}{SUFFIX}"
         reading = read(path.read_bytes()) if path.exists() else Reading()
         behind = place(old, reading)
@@ -268,12 +290,10 @@ class Store:
         taken = log_files(self.path)
         free = (name for name in candidates(self._wish) if name not in taken)
         fresh = Writer.claim_free(self._folder, free, _now())
+        missing = [said for said in mine if said.name in waiting or said.name not in there]
+        self._move(fresh, missing, (), behind)
         if writer is not None:
             writer.release()
-        self._writer, self.name = fresh, fresh.name
-        missing = [said for said in mine if said.name in waiting or said.name not in there]
-        self.pending = [Line(said, b"") for said in missing]
-        self._move(old, (), behind)
         self._rewrite(fresh, [line.said for line in self.pending])
 
     def _refuse_broken(self, path: Path, reading: Reading) -> None:
@@ -285,8 +305,8 @@ class Store:
 
     def release(self) -> None:
         """Give the file and its lock back."""
-        if self._writer is not None:
-            self._writer.release()
+        if self._hand.writer is not None:
+            self._hand.writer.release()
 
     def rescue(self) -> Path | None:
         """Write what is not saved, if anything, as a log file in the folder for temporary files."""
@@ -295,7 +315,7 @@ class Store:
             return None
         name = f"{self.name}-rescued-{os.urandom(4).hex()}"
         path = Path(tempfile.gettempdir(), f"{name}{SUFFIX}")
-        write_synced(path, [line.data for line in _restamp(lost, name, 0)], new=True)
+        write_synced(path, [line.data for line in _restamp(lost, name)], new=True)
         sync_folder(path.parent)
         return path
 
@@ -304,8 +324,11 @@ def _now() -> str:
     return write_time(time.time_ns() // 1_000_000)
 
 
-def _restamp(said: Sequence[Said] | Iterator[Said], writer: str, seq: int) -> Iterator[Line]:
-    """Yield the same events as `writer` says them after its event number `seq`."""
+def _restamp(said: Sequence[Said], writer: str, after: Sequence[Said] = ()) -> Iterator[Line]:
+    """Yield the same events as `writer` says them `after` what stands in its file."""
+    seq = max((one.event.seq for one in after), default=0)
+    floor = after[-1].place[0] if after else ""
     for number, one in enumerate(said, seq + 1):
         event: Event = msgspec.structs.replace(one.event, seq=number)
-        yield Line(Said((one.place[0], writer, number), event), encode(event))
+        floor = max(floor, one.place[0])
+        yield Line(Said((floor, writer, number), event), encode(event))

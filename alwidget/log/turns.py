@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator
-from operator import itemgetter
+from operator import attrgetter
 
 from alwidget.log.events import Place, Said
 
 __all__ = ["Turns"]
 
-_place = itemgetter(0)
+_place = attrgetter("place")
 
 
 class Turns:

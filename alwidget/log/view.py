@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,18 @@ from alwidget.log.background import Later
 from alwidget.log.clock import Clock
 from alwidget.log.events import DECISIONS, LABEL_KINDS, Event, Said
 from alwidget.log.listeners import Listeners
-from alwidget.log.reading import Reader
+from alwidget.log.reading import LOG_FOLDER, Reader
 from alwidget.log.session_file import ANNOTATIONS_FILE, SessionInfo, keep_stranger
 from alwidget.log.snapshot import Documents, Order, Snapshots, record, records, write_snapshot
 from alwidget.log.state import State
 from alwidget.log.store import Store
+from alwidget.log.writer import alone
 from alwidget.tasks import Label, Task
 
 __all__ = ["LogView"]
 
 RETRY_SECONDS = 2.0
+PATIENCE_SECONDS = 10.0
 _SHOWN = DECISIONS | LABEL_KINDS
 
 
@@ -58,7 +60,7 @@ class LogView:
         self._store = store
         self._clock = Clock()
         self._pid = os.getpid()
-        self._half = False
+        self._half = ""
         self._closed = False
         self._stranger = False
         self._order: Order | None = None
@@ -176,16 +178,17 @@ class LogView:
 
     def _look_around(self) -> list[Event]:
         with self._entered():
+            self._half = "state"
             news = self._reader.news(None if self.read_only else self._store.name)
             said, ids = self._take_news(news) if news else ([], [])
+            self._half = ""
             if not self.read_only:
                 self._store.look()
-                self._store.flush()
+                self._flush()
         self._after(ids, said)
         return [one.event for one in said]
 
     def _take_news(self, news: Sequence[Any]) -> tuple[list[Said], list[str]]:
-        self._half = True
         ids: dict[str, None] = {}
         new: list[Said] = []
         for writer, said, whole in news:
@@ -193,10 +196,9 @@ class LogView:
                 known = {one.name for one in self.state.said_by(writer)}
                 new += [one for one in said if one.name not in known]
                 ids.update(dict.fromkeys(self.state.replace(writer, said)))
-        single = sorted((one for _, said, whole in news if not whole for one in said), key=itemgetter(0))
+        single = sorted((one for _, said, whole in news if not whole for one in said), key=attrgetter("place"))
         for one in single:
             ids.update(dict.fromkeys(self.state.apply(one)))
-        self._half = False
         for _, said, _ in news:
             for one in said[-1:]:
                 self._clock.see(one.place[0])
@@ -214,12 +216,23 @@ class LogView:
             )
             raise SessionError(message)
         with self.lock:
-            if self._half:  # an interrupt came in the middle of a decision
-                self._reader.forget()
-                self._store.mend()
-                self.state.refold()
-                self._half = False
+            if self._half:
+                self._mend()
             yield
+
+    def _mend(self) -> None:
+        """Put right what an interrupt, such as Ctrl+C, left half done; `_half` names what was being changed."""
+        self._store.mend()
+        if self._half == "state":
+            self._reader.forget()
+            self.state.refold()
+        self._half = ""
+
+    def _flush(self) -> bool:
+        self._half = "store"
+        saved = self._store.flush()
+        self._half = ""
+        return saved
 
     def _after(self, ids: Sequence[str], said: Sequence[Said]) -> None:
         """Tell everybody what happened. The lock is not held, unless the caller of the log holds it."""
@@ -245,7 +258,7 @@ class LogView:
 
     def _try_again(self) -> float | None:
         with self._entered():
-            done = self._store.flush()
+            done = self._flush()
         self._after((), ())
         return None if done else RETRY_SECONDS
 
@@ -253,11 +266,13 @@ class LogView:
         if not self.path.is_dir():
             message = f"the folder {self.path} is gone; put it back, or make it anew"
             raise StorageError(message)
-        self._look_around()
-        if self._stranger:
-            report = keep_stranger(self.path)
-            if report is not None:
-                self.reports.append(report)
-            self._stranger = False
-        names = [label.name for label in self.state.labels]
-        write_snapshot(self.path, self._info, names, self.records(), self.writer)
+        # one process after the other, so that the last one to write has read the most
+        with alone(self.path / LOG_FOLDER / f".{ANNOTATIONS_FILE}.lock", PATIENCE_SECONDS):
+            self._look_around()
+            if self._stranger:
+                report = keep_stranger(self.path)
+                if report is not None:
+                    self.reports.append(report)
+                self._stranger = False
+            names = [label.name for label in self.state.labels]
+            write_snapshot(self.path, self._info, names, self.records(), self.writer)

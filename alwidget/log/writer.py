@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,11 +18,12 @@ from filelock import lock_descriptor
 from alwidget.log.files import sync, sync_folder, write_atomic
 from alwidget.log.reading import SUFFIX
 
-__all__ = ["Holder", "Mark", "Writer", "candidates", "holder", "slug"]
+__all__ = ["Holder", "Mark", "Writer", "alone", "candidates", "holder", "slug"]
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 _LONGEST = 60
+_PAUSE = 0.01
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -58,6 +60,7 @@ class Writer:
         self.mark = Mark(0, 0)
         self._lock_path = _lock_path(folder, name)
         self._lock = lock
+        self._has_lock = lock >= 0
         self._fd = -1
         self._spoiled = False
         _alive.add(self)
@@ -186,8 +189,10 @@ class Writer:
 
     def owns_lock(self) -> bool:
         """Return whether the lock is still the one that others would meet under its name."""
-        if self._lock < 0:
+        if not self._has_lock:  # the name is nobody else's
             return True
+        if self._lock < 0:
+            return False
         here = os.fstat(self._lock)
         try:
             there = self._lock_path.stat()
@@ -255,6 +260,20 @@ def _take_lock(path: Path) -> int | None:
             os.close(fd)
             raise
         os.close(fd)  # the folder was put in the place of another one in this very moment
+
+
+@contextmanager
+def alone(path: Path, patience: float) -> Iterator[None]:
+    """Hold the lock `path`, or go on without it when somebody else does not let go of it for `patience` seconds."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+    try:
+        end = time.monotonic() + patience
+        with suppress(OSError):
+            while not lock_descriptor(fd, blocking=False) and time.monotonic() < end:
+                time.sleep(_PAUSE)
+        yield
+    finally:
+        os.close(fd)
 
 
 def holder(folder: Path, name: str) -> Holder | None:

@@ -113,7 +113,7 @@ def test_a_forked_child_keeps_its_hands_off(tmp_path):
 
 
 def test_interrupts_at_any_moment(tmp_path):
-    result = json.loads(run("be_interrupted", str(tmp_path / "s.alw"), 5.0, 0))
-    assert result["interrupts"] > 50
-    assert result["acknowledged"] > 50
+    result = json.loads(run("be_interrupted", str(tmp_path / "s.alw"), 400, 0))
+    assert result["interrupts"] == 400
+    assert result["acknowledged"] > 0
     assert check(tmp_path / "s.alw", repair=True).ok

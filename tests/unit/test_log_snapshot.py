@@ -112,6 +112,31 @@ def test_decisions_of_others_are_in_it(folder):
         assert [row["annotator"] for row in content(folder)["annotations"]] == ["ana", "bob"]
 
 
+def test_two_processes_never_leave_the_older_of_two_snapshots(folder):
+    """Whoever writes the file last has read what the other one wrote before."""
+    with start(folder) as ana, start(folder, "bob") as bob:
+        reached, go_on = threading.Event(), threading.Event()
+
+        def slow(doc: str) -> None:
+            reached.set()
+            go_on.wait(60)
+
+        ana.append("annotate", id="x", value="A")
+        ana.arrange(slow)
+        writing = threading.Thread(target=ana.flush_snapshot)
+        writing.start()
+        assert reached.wait(60)
+        bob.append("annotate", id="y", value="B")
+        other = threading.Thread(target=bob.flush_snapshot)
+        other.start()
+        other.join(0.2)
+        assert not (folder / "annotations.json").exists()
+        go_on.set()
+        writing.join()
+        other.join()
+        assert {row["id"] for row in content(folder)["annotations"]} == {"x", "y"}
+
+
 def test_a_snapshot_that_a_killed_process_could_not_write_is_made_up_for(folder):
     with start(folder) as log:
         log.append("annotate", id="x", value="A")
@@ -143,7 +168,8 @@ def test_nothing_is_left_behind(folder):
             log.flush_snapshot()
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     assert names == [
-        ".gitattributes", ".gitignore", "annotations.json", "log", "log/.ana.lock", "log/ana.jsonl", "session.json",
+        ".gitattributes", ".gitignore", "annotations.json", "log", "log/.ana.lock", "log/.annotations.json.lock",
+        "log/ana.jsonl", "session.json",
     ]  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def interleaved(files: list[list[Said]], order: list[bool]) -> list[Said]:
     return [*out, *queues[0], *queues[1]]
 
 
-@settings(max_examples=2000)
+@settings(max_examples=1000)
 @given(written(), st.lists(st.booleans(), max_size=14))
 def test_the_order_in_which_files_are_read_makes_no_difference(files, order):
     in_order, as_read = new_state(), new_state()
