@@ -148,7 +148,7 @@ def write_and_refresh(folder: str, annotator: str, count: int) -> None:
         if rng.random() < 0.3:
             log.undo()
         log.refresh()
-    tell(log.writer)
+    tell(f"{log.writer} {log.session_id}")
     sys.stdin.read()
     log.refresh()
     log.refresh()

@@ -87,8 +87,9 @@ def test_two_processes_write_and_see_each_other(tmp_path):
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     # the same person twice, and somebody else
     processes = [subprocess.Popen([*command, json.dumps(who), "150"], **pipe) for who in ("ana", "ana", "bob")]
-    writers = sorted(process.stdout.readline().strip() for process in processes)
-    assert writers == ["ana", "ana-2", "bob"]
+    said = sorted(process.stdout.readline().split() for process in processes)
+    assert [writer for writer, _ in said] == ["ana", "ana-2", "bob"]
+    assert len({session for _, session in said}) == 1, "they all made the session, and only one did"
     views = [json.loads(process.communicate("", timeout=120)[0]) for process in processes]
     assert all(process.returncode == 0 for process in processes)
     assert views[0] == views[1] == views[2]
