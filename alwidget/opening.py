@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["annotate", "open"]
 
 IMPORT_CHUNK = 5000
+SET_ASIDE = ("broken", "empty", "not-text")
+"""Kinds of problems whose rows are no documents; the others are only worth knowing."""
 
 _live: weakref.WeakValueDictionary[Path, Session] = weakref.WeakValueDictionary()
 _live_lock = threading.Lock()
@@ -263,12 +265,13 @@ def _notices(session: Session, intake: Intake) -> None:
     if session.pool.has_labels and not session.log.state.answers and not session.log.read_only:
         column = session.pool.columns["label"]
         session.notices.append(f'The data has labels already; label="{column}" starts from them.')
-    pool = session.pool
-    if pool.set_aside:
+    pool, first = session.pool, dict[str, str]()
+    for problem in pool.problems:
+        first.setdefault("row" if problem.kind in SET_ASIDE else problem.kind, str(problem))
+    if (row := first.pop("row", None)) is not None:
         rows = "row of the data was" if pool.set_aside == 1 else "rows of the data were"
-        session.notices.append(f"{pool.set_aside:,} {rows} set aside; the first: {pool.problems[0]}")
-    elif pool.problems:
-        session.notices.append(str(pool.problems[0]))
+        session.notices.append(f"{pool.set_aside:,} {rows} set aside; the first: {row}")
+    session.notices.extend(first.values())
     session.notices.extend(session.log.reports)
     if intake.detached:
         session.notices.append(
