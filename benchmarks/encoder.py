@@ -1,7 +1,7 @@
 """Encoder throughput beside sentence-transformers, and what reading in the background does to the notebook.
 
 Same model, same texts, same process, in turns, and the ratio of the best run of each. That ratio is only a measurement
-on a machine that does nothing else: beside other work the encoder takes fewer threads and sentence-transformers does
+on a machine that does nothing else: on a crowded one the encoder takes fewer threads and sentence-transformers does
 not, which flatters the encoder. So targets are judged only if the machine was idle at the start, and processor time in
 one thread, which other work hardly touches, is given beside. The texts are the news of ``ALWIDGET_DATA``, else
 sentences made up to have the same lengths.

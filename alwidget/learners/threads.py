@@ -23,8 +23,8 @@ def cores() -> int:
 def thread_limit() -> int:
     """Return the number of threads for training in the background: all cores but one, or ``ALWIDGET_THREADS``.
 
-    The core that is left serves the kernel and the browser. Two threads on two busy cores are worse than one: every
-    parallel section, hundreds a batch, waits at its end for the thread that lost its core.
+    The core that is left serves the kernel and the browser. On a crowded machine two threads on two cores are worse
+    than one: every parallel section, hundreds a batch, waits at its end for the thread that lost its core.
     """
     return _given() or max(1, cores() - 1)
 
@@ -54,9 +54,10 @@ def bounded_threads(limit: int | None = None) -> Iterator[int]:
 class ThreadTuner:
     """Runs batches with few or with many threads, whichever proves faster on the machine as it is right now.
 
-    On two idle cores two threads read documents 1.7 to 1.9 times as fast as one; with other processes at work they
-    were measured to be four times slower. So both are tried, and the other one again now and then. Only for work that
-    gives the same bits with any number of threads, as inference does here: the clock must not decide a result.
+    On two idle cores two threads read documents nearly twice as fast as one, beside one busy process still somewhat
+    faster, and on a crowded machine (eleven processes for two cores) four times slower. So both are tried, and the
+    other one again now and then. Only for work that gives the same bits with any number of threads, as inference does
+    here: the clock must not decide a result.
     """
 
     def __init__(self) -> None:
@@ -92,8 +93,8 @@ def one_blas_thread() -> Iterator[None]:
     """Let numpy multiply in one thread for as long as a small fit takes.
 
     A head is thousands of products of some microseconds each. Shared between two threads, each of them waits for a
-    core whenever anything else runs: measured beside one busy process, a fit took 5 to 20 times longer. BLAS knows
-    only one number for the whole process, so this also holds for other threads for some hundredths of a second.
+    core whenever anything else runs: beside other work, fits took about five times longer with two. BLAS knows only
+    one number for the whole process, so this also holds for other threads for some hundredths of a second.
     """
     from threadpoolctl import threadpool_limits
 
