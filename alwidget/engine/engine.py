@@ -21,7 +21,7 @@ from alwidget.engine.desk import Desk
 from alwidget.engine.queue import Queued
 from alwidget.engine.round import Plan, RoundResult, run_round
 from alwidget.engine.status import EngineStatus, State, Voice
-from alwidget.engine.view import TrainingSet
+from alwidget.engine.view import TrainingSet, lazy_batch
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled, SessionClosedError
 from alwidget.learners.base import Learner, Stop
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 QUEUE_SIZE = 50
 LOW_WATER = 20
 CHEAP_SECONDS = 2.0
+VOCABULARY_FROM = 5000
 
 
 class Engine:
@@ -300,11 +301,20 @@ class Engine:
             except Exception as error:
                 self._fail(error)
                 raise
+            self._read_vocabulary()
             self._loaded = True
             self.voice.say("cold", self.chosen_because)
             if self.warning:
                 self.voice.tell("warning")
         return self._learner
+
+    def _read_vocabulary(self) -> None:
+        """Show a learner that counts words a part of the pool, so that its words are not those of the labelled few."""
+        read = getattr(self._learner, "fit_vocabulary", None)
+        if read is not None:
+            rng = np.random.default_rng([self.seed, 0])
+            drawn = rng.choice(len(self._pool), min(len(self._pool), VOCABULARY_FROM), replace=False, shuffle=False)
+            read(lazy_batch(self._pool, np.sort(drawn)), stop=self._stop)
 
     def _readable(self) -> bool:
         """Whether enough documents are read for a round that looks at them."""
