@@ -130,8 +130,7 @@ class Log(Recorder):
         except BaseException:
             self._store.release()
             raise
-        for said in self.state:
-            self._clock.see(said.place[0])
+        self._clock.see(self.state.newest_time)
         if self.read_only:
             return
         report = self._store.begin(readings.get(self.writer))

@@ -101,6 +101,11 @@ class State:
         return self._fold.counted
 
     @property
+    def newest_time(self) -> str:
+        """The latest time at which something was said; empty when nothing was."""
+        return max((said[-1].place[0] for said in self._fold.writers.values() if said), default="")
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What was set since the session began; the newest wins."""
         return {name: value for said in self._fold.settings for name, value in said.event.value.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -313,6 +312,8 @@ class Store:
         lost = [line.said for line in self.pending] if not self._lost else list(self._state.said_by(self.name))
         if not lost:
             return None
+        import tempfile
+
         name = f"{self.name}-rescued-{os.urandom(4).hex()}"
         path = Path(tempfile.gettempdir(), f"{name}{SUFFIX}")
         write_synced(path, [line.data for line in _restamp(lost, name)], new=True)
