@@ -10,6 +10,7 @@ import pytest
 import alwidget as alw
 
 ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TEXTS = [
     "It broke after a day.",
     "Lovely, works well.",
@@ -61,8 +62,8 @@ def test_contributings_strategy_runs(reviews):
     session.close()
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_what_a_document_points_at_exists(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
-    targets = {target.split("#")[0] for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target}
-    assert [target for target in targets if target and not (ROOT / target).exists()] == []
+    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    files = {target.split("#")[0] for target in targets if "://" not in target} - {""}
+    assert [file for file in files if not (document.parent / file).exists()] == []
