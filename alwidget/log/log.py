@@ -72,8 +72,7 @@ class Log(Recorder):
         Parameters
         ----------
         task, labels, open_labels
-            The task must be that of the session. Labels that it never had are added after its own; those that it has
-            stay, also when they are not named.
+            The task must be that of the session. Labels that it never had are added after its own, all others stay.
         settings
             Kept with the session. Those that it has stay as they are; see `update_settings`.
         annotator
@@ -92,8 +91,7 @@ class Log(Recorder):
 
         Notes
         -----
-        Where nothing can be written, the log opens all the same: `storage_error` and `reports` say why, and what is
-        said waits in memory.
+        Where nothing can be written it opens all the same: `reports` say why, and what is said waits in memory.
         """
         where = Path(path).absolute()
         chosen = tasks.get(task) if isinstance(task, str) else task
@@ -148,7 +146,7 @@ class Log(Recorder):
     def _add_missing(self, labels: Sequence[Label], settings: Mapping[str, Any]) -> None:
         """Add labels and settings that this call names and the session never had."""
         definitions = {label.name: label.definition for label in self.labels}
-        known = {*definitions, *(label.name for label in self._info.base_labels()), *self.state.ever_added()}
+        known = {*definitions, *(label.name for label in self._info.base_labels()), *self.state.ever_added}
         new: list[dict[str, Any]] = []
         for label in labels:
             if label.name not in known or (

@@ -68,28 +68,22 @@ class Recorder(LogView):
             ``annotate``, ``skip``, ``flag`` (``value=False`` takes the flag away), ``note``, ``clear``, ``undo``,
             ``redo``, ``label-add``, ``label-rename``, ``label-merge``, ``label-delete`` or ``setting``.
         id, key, document
-            The document, its content hash in hex, and the document itself; it is written with the first decision on
-            it.
+            The document, its content hash in hex, and the document itself, which is written down once.
         value
             The answer; for labels see `alwidget.log.labelling.label_value`.
         client
             A name for this decision. When it was said before, nothing is written, and ``repeated`` is set.
         group
             What is said with the same group is undone as one.
-        target
-            For ``undo`` and ``redo``, as in `undo`.
         seen
             What the model suggested: ``{"value", "confidence"}``.
 
         Raises
         ------
-        alwidget.errors.LabelError
-            The value does not fit the task; nothing was written.
-        alwidget.errors.ArgumentError
-            Another field cannot be used; nothing was written.
+        alwidget.errors.LabelError, alwidget.errors.ArgumentError
+            The value does not fit the task, or another field cannot be used; nothing was written.
         alwidget.errors.StorageError
-            It could not be written. It is part of `state` and waits in memory; say it again with the same `client` to
-            try again, or let the log do that by itself.
+            It could not be written. It is part of `state` all the same, waits in memory, and is tried again.
         """
         if kind in {"undo", "redo"}:
             return self._turn(kind, target, client) or Recorded(None)

@@ -122,9 +122,10 @@ class State:
         """Return the document with this id and content hash as the log keeps it, None when it was not written yet."""
         return self._fold.document(doc, key)
 
-    def ever_added(self) -> set[str]:
-        """Return the labels that were ever added since the session began, whatever became of them."""
-        return self._fold.book.added
+    @property
+    def ever_added(self) -> frozenset[str]:
+        """The labels that were ever added since the session began, whatever became of them."""
+        return frozenset(self._fold.book.added)
 
     # History ---------------------------------------------------------------------------------------------------------
 
