@@ -314,6 +314,8 @@ def test_an_interrupted_demo_keeps_what_was_recorded(tmp_path):
     with subprocess.Popen(
         [*COMMAND, "demo", "--simulate", "--model", "tf-idf", "--rounds", "15"],
         cwd=tmp_path,
+        # whoever started the tests in the background had them ignore interrupts, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  it takes no lock
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
