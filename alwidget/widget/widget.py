@@ -8,6 +8,7 @@ there.
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,7 @@ class AnnotationWidget(anywidget.AnyWidget):
         self._closed: str | None = None
         self._facts: dict[str, Any] | None = None
         self._counted = Progress(snapshot)
+        self._counting = threading.Lock()
         self.set_trait("progress", self._counted.value)
         self._outbox = Outbox(self.send, set_progress=self._set_progress, refresh=self._fresh)
         self._handler = Handler(host, self._post, greeted=self._outbox.hello, session=snapshot.session)
@@ -91,8 +93,9 @@ class AnnotationWidget(anywidget.AnyWidget):
         """Send a message, and count."""
         self._stale = True
         self._outbox.post(message)
-        if self._counted.update(message):
-            self._outbox.progress(self._counted.value)
+        with self._counting:  # else a thread held up in between would put an older value over a newer one
+            if self._counted.update(message):
+                self._outbox.progress(self._counted.value)
 
     def _pushed(self, message: ToPage) -> None:
         """Send what happened elsewhere; the host's threads are not to be troubled by what goes wrong."""
