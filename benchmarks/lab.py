@@ -21,7 +21,7 @@ __all__ = ["Opener", "Probe", "first_card", "jupyterlab"]
 
 Opener = Callable[[str, Sequence[str]], Notebook]
 
-SEEN = ("painted", "work", "frames")
+SEEN = ("painted", "handling", "painting", "frames")
 PROBE = Path(__file__).with_name("probe.js").read_text(encoding="utf-8")
 
 

@@ -113,7 +113,8 @@ def answering(open_notebook: Opener) -> tuple[list[Row], list[str]]:
         late = sum(frames > 1 for frames in seen["frames"])
         notes.append(
             f"key → next card painted, {situation}: {late} of {len(seen['frames'])} missed the first frame after the "
-            f"key; without the wait for that frame {two(seen['work'])}; longest {max(seen['painted']):.1f} ms"
+            f"key; until the card is in the document {two(seen['handling'])}, the frame itself {two(seen['painting'])}, "
+            f"the rest is waiting for that frame; longest {max(seen['painted']):.1f} ms"
         )
     rows += [
         acks("engine at rest", idle["ack"], (20, 60)),

@@ -61,8 +61,9 @@
         watch.disconnect();
         afterPaint(() => {
           const painted = performance.now();
-          const work = (changed ?? heard) - event.timeStamp + (painted - began);
-          seen.cards.push({ painted: painted - event.timeStamp, work, frames });
+          const handling = (changed ?? heard) - event.timeStamp;
+          const painting = painted - began;
+          seen.cards.push({ painted: painted - event.timeStamp, handling, painting, frames });
         });
       };
       requestAnimationFrame(frame);
