@@ -111,10 +111,10 @@ def answering(open_notebook: Opener) -> tuple[list[Row], list[str]]:
     for situation, seen in (("at rest", idle), ("while training", training), ("while another cell computes", beside)):
         rows.append(card(situation, seen["painted"]))
         late = sum(frames > 1 for frames in seen["frames"])
+        where = f"until the card is in the document {two(seen['handling'])}, the frame itself {two(seen['painting'])}"
         notes.append(
-            f"key → next card painted, {situation}: {late} of {len(seen['frames'])} missed the first frame after the "
-            f"key; until the card is in the document {two(seen['handling'])}, the frame itself {two(seen['painting'])}, "
-            f"the rest is waiting for that frame; longest {max(seen['painted']):.1f} ms"
+            f"key → next card painted, {situation}: {where}, the rest waits for that frame; {late} of "
+            f"{len(seen['frames'])} missed the first frame after the key; longest {max(seen['painted']):.1f} ms"
         )
     rows += [
         acks("engine at rest", idle["ack"], (20, 60)),
