@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from browser import chromium as chromium_binary
 from browser import servers
-from browser.driver import Notebook, Watch, write_notebook
+from browser.driver import PATIENCE, Notebook, Watch, write_notebook
 from browser.plain_page import PlainPage, build, serve
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "test-results"
 FAILED = pytest.StashKey[bool]()
+
+expect.set_options(timeout=PATIENCE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

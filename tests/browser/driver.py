@@ -85,6 +85,10 @@ class Widget:
         assert value, "the card carries no data-item-id"
         return value
 
+    def expect_item(self, item: str) -> None:
+        """Wait until this document is on the card: going to one that the page does not hold takes a question."""
+        expect(self.card).to_have_attribute("data-item-id", item, timeout=PATIENCE)
+
     def focus(self) -> None:
         """Put the keyboard into the widget, as a click on the card's document does."""
         self.text.click(position={"x": 4, "y": 4})

@@ -62,7 +62,7 @@ def test_a_reload_comes_back_to_the_same_card(lab):
     card = widget.item
     lab.reload()
     widget = lab.widget().ready()
-    assert widget.item == card
+    widget.expect_item(card)
     widget.expect_saved(2)
     widget.focus()
     given.append((widget.answer("3"), LABELS[2]))
@@ -83,7 +83,7 @@ def test_a_reload_while_a_cell_runs_loses_and_repeats_nothing(lab):
     lab.wait_open(idle=False)
     lab.release()
     widget = lab.widget().ready()
-    assert widget.item == card
+    widget.expect_item(card)
     widget.expect_saved(4)
     session = lab.path.parent / SESSION
     assert answers(session) == given

@@ -12,7 +12,7 @@ def test_two_cells_agree(open_notebook, jupyterlab):
     notebook = open_notebook(jupyterlab, [PAUSED, SHOW, SHOW], lab=True)
     notebook.run_all()
     first, second = notebook.widget(0).ready(), notebook.widget(1).ready()
-    assert first.item == second.item
+    second.expect_item(first.item)
     first.focus()
     given = [(first.answer("1"), LABELS[0])]
     first.expect_saved(1)
@@ -32,7 +32,7 @@ def test_two_tabs_agree(open_notebook, jupyterlab, context):
     notebook.save()
     tab = Notebook(context.new_page(), jupyterlab, notebook.path, lab=True).open()
     second = tab.widget().ready()
-    assert second.item == first.item
+    second.expect_item(first.item)
     second.focus()
     given = [(second.answer("3"), LABELS[2])]
     second.expect_saved(1)

@@ -50,7 +50,7 @@ def test_a_second_tab_follows_and_a_reload_resumes(notebook, context):
     notebook.save()
     tab = Notebook(context.new_page(), notebook.server, notebook.path, lab=False).open()
     second = tab.widget().ready()
-    assert second.item == first.item
+    second.expect_item(first.item)
     second.focus()
     given.append((second.answer("2"), LABELS[1]))
     second.expect_saved(2)
@@ -58,7 +58,7 @@ def test_a_second_tab_follows_and_a_reload_resumes(notebook, context):
     card = second.item
     tab.reload()
     again = tab.widget().ready()
-    assert again.item == card
+    again.expect_item(card)
     again.expect_saved(2)
     assert answers(notebook.path.parent / SESSION) == given
     assert not tab.watch.errors

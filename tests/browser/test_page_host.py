@@ -128,7 +128,7 @@ def test_two_hundred_thousand_letters_are_all_there(plain, newlines):
     assert page.text.evaluate("e => e.textContent") == text
     page.focus()
     page.press("1")
-    assert page.text.inner_text() == "short"
+    expect(page.text).to_have_text("short")
     page.press("ArrowLeft")
     assert page.text.evaluate("e => e.textContent") == text
 
@@ -138,7 +138,7 @@ def test_a_reload_with_a_busy_kernel_goes_on_where_it_was(plain, context):
     page.focus()
     page.kernel("kernel.busy = true")
     page.press("1", "2", "3")
-    assert page.item == "doc-5"
+    page.expect_item("doc-5")
     page.tab.reload()
     page.ready()
     page.focus()
@@ -148,6 +148,6 @@ def test_a_reload_with_a_busy_kernel_goes_on_where_it_was(plain, context):
         ("doc-3", "Sports"),
         ("doc-4", "Business"),
     ]
-    assert page.item == "doc-5"
+    page.expect_item("doc-5")
     page.expect_saved(5)
     assert context.pages[0].evaluate("() => Object.keys(localStorage).filter(k => k.includes('outbox'))") == []
