@@ -12,7 +12,20 @@ import numpy as np
 
 from alwidget.errors import Cancelled
 
-__all__ = ["Batch", "Dynamics", "Labelled", "Learner", "Progress", "Report", "Stop"]
+__all__ = [
+    "Batch",
+    "Dynamics",
+    "Generated",
+    "Labelled",
+    "Learner",
+    "Progress",
+    "Report",
+    "Span",
+    "Stop",
+    "SupportsGeneration",
+    "SupportsTokens",
+    "TokenProbs",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +38,15 @@ class Batch:
         The documents; `pairs` is None where the pool has no ``text_pair``.
     keys
         One 16-byte content hash a document (`alwidget.pool.content_hash`), so that a cache never looks at positions.
+    words
+        For tagging, the words of each document: int32 (L, 2), where each begins and ends in code points. None for
+        tasks that do not look at words.
     """
 
     texts: Sequence[str]
     keys: Sequence[bytes]
     pairs: Sequence[str] | None = None
+    words: Sequence[np.ndarray] | None = None
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -39,7 +56,8 @@ class Batch:
         """Return the documents at these positions, in this order."""
         at = [int(i) for i in indices]
         pairs = None if self.pairs is None else [self.pairs[i] for i in at]
-        return Batch([self.texts[i] for i in at], [self.keys[i] for i in at], pairs)
+        words = None if self.words is None else [self.words[i] for i in at]
+        return Batch([self.texts[i] for i in at], [self.keys[i] for i in at], pairs, words)
 
     def chunks(self, size: int) -> Iterator[Batch]:
         """Yield the documents `size` at a time."""
@@ -49,16 +67,83 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Training data: documents, targets int64 (n,) into `classes`, and optional weights float64 (n,)."""
+    """Training data: documents, targets, and optional weights float64 (n,).
+
+    Attributes
+    ----------
+    y
+        In the form of the task: classification int64 (n,) into `classes`; several labels bool (n, C); tagging a list
+        of int32 (k, 3) with start, end and class of each span, in code points; generation a list of texts.
+    classes
+        The label names; empty for generation.
+    """
 
     documents: Batch
-    y: np.ndarray
+    y: Any
     classes: tuple[str, ...]
     weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of labelled documents."""
         return len(self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A predicted span: code points, class, and the probability of it (0 … 1)."""
+
+    start: int
+    end: int
+    label: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenProbs:
+    """Tag probabilities of the words of some documents, one document after the other.
+
+    Attributes
+    ----------
+    flat
+        float32 (sum L, K), rows sum to one; K tags.
+    offsets
+        int64 (N + 1,); the words of document i are the rows ``offsets[i]:offsets[i + 1]``. A document that was cut to
+        the model's length has fewer rows than words.
+    tags
+        The K tag names: ``"O"``, then ``"B-X"`` and ``"I-X"`` of every label.
+    """
+
+    flat: np.ndarray
+    offsets: np.ndarray
+    tags: tuple[str, ...]
+
+    def __len__(self) -> int:
+        """Return N, the number of documents."""
+        return len(self.offsets) - 1
+
+    def of(self, document: int) -> np.ndarray:
+        """Return the rows of one document, float32 (L, K)."""
+        rows: np.ndarray = self.flat[self.offsets[document] : self.offsets[document + 1]]
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """Texts that a model wrote.
+
+    Attributes
+    ----------
+    texts
+        The best hypothesis of each document.
+    log_probs
+        Mean log-probability of its tokens, float64 (N,).
+    candidates
+        The best few hypotheses of each document, best first; `texts` are their first.
+    """
+
+    texts: list[str]
+    log_probs: np.ndarray
+    candidates: list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +249,30 @@ class Learner(Protocol):
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote; nothing is unpickled."""
+
+
+@runtime_checkable
+class SupportsTokens(Protocol):
+    """A learner that tags words: for ``task="tagging"``. `Batch.words` is set wherever it is asked."""
+
+    def tag(self, documents: Batch, *, stop: Stop | None = None) -> list[list[Span]]:
+        """Return the spans of each document, in the order of their starts, never crossing a word."""
+
+    def token_probs(self, documents: Batch, *, stop: Stop | None = None) -> TokenProbs:
+        """Return tag probabilities of every word."""
+
+    def token_states(self, documents: Batch, *, stop: Stop | None = None) -> tuple[TokenProbs, np.ndarray]:
+        """Return the same with the vectors that they were computed from, float32 (sum L, d)."""
+
+
+@runtime_checkable
+class SupportsGeneration(Protocol):
+    """A learner that writes text: for ``task="generation"``."""
+
+    def generate(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> Generated:
+        """Return what the model writes by beam search, dropout off."""
+
+    def generate_passes(
+        self, documents: Batch, passes: int, *, seed: int, stop: Stop | None = None
+    ) -> list[Generated]:
+        """Return what it writes in `passes` passes with dropout on; the same seed gives the same."""

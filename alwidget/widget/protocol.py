@@ -67,11 +67,15 @@ class LabelInfo(_Base):
 
 
 class Suggestion(_Base):
-    """What the model thinks: its answer, how sure, and the probability of every label in key order."""
+    """What the model thinks: its answer, how sure, and the probability of every label in key order.
+
+    A suggested span has a ``confidence`` of its own. `candidates` are texts that the model would write, best first.
+    """
 
     value: Any
     confidence: float
     probs: list[float] | None = None
+    candidates: list[str] | None = None
 
 
 class Why(_Base):
@@ -87,10 +91,14 @@ class Why(_Base):
 
 
 class Item(_Base):
-    """A document to ask about, or one answered before with its present answer."""
+    """A document to ask about, or one answered before with its present answer.
+
+    `words` is for tagging: where each word begins and ends, start, end, start, end, …, in code points.
+    """
 
     item: str
     text: str
+    words: list[int] | None = None
     position: int | None = None
     text_pair: str | None = None
     source: str | None = None
@@ -266,7 +274,10 @@ class SetOption(_Base, tag_field="kind", tag="set"):
 
 
 class Snapshot(_Base, tag_field="kind", tag="snapshot"):
-    """All that a fresh view needs. Also the value of the ``_snapshot`` trait, so that a first card needs no kernel."""
+    """All that a fresh view needs. Also the value of the ``_snapshot`` trait, so that a first card needs no kernel.
+
+    `overlap` is for tagging: whether spans may overlap.
+    """
 
     protocol: int
     revision: int
@@ -285,6 +296,7 @@ class Snapshot(_Base, tag_field="kind", tag="snapshot"):
     problems: int = 0
     notice: str | None = None
     read_only: bool = False
+    overlap: bool = False
     view: str | None = None
     seq: int | None = None
 

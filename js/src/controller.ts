@@ -2,11 +2,13 @@
 import { excerpt, plural } from "./lib/format";
 import { isItem } from "./memory";
 import type { Decide, Item } from "./protocol";
+import { canTurn } from "./state/drafts";
 import { isLive } from "./state/line";
 import { canUndo, counts, labels, shownItem } from "./state/selectors";
 import type { Store } from "./state/store";
 import type { PanelName, PromptName, State } from "./state/types";
 import type { DecideFields, Sync } from "./sync";
+import { accepts, rulesOf } from "./tasks";
 import type { Timings } from "./timings";
 
 const PREFETCH_BELOW = 10;
@@ -57,7 +59,7 @@ export class Controller {
       item,
       at,
     );
-    this.#announce(`${describe(value)}.`);
+    this.#announce(`${rulesOf(this.store.state.session?.task).describe(value)}.`);
     return true;
   }
 
@@ -69,20 +71,34 @@ export class Controller {
     }
   }
 
-  /** Enter: keep the answer that stands, say again what was taken back, or accept what the model suggests. */
+  /** Change what is being said about the card; `from` is what the card showed before the first change. */
+  edit(from: unknown, value: unknown): void {
+    const item = this.#open();
+    if (item !== null) {
+      this.store.dispatch({ type: "edit", item: item.item, from, value });
+    }
+  }
+
+  /** Enter: submit what was edited, keep the answer that stands, say again what was taken back, or accept what the model suggests. */
   accept(at?: number): void {
     const { state } = this.store;
     const item = shownItem(state);
     if (item === null) {
       return;
     }
-    if (state.recalled?.item === item.item && item.status === null && state.recalled.value !== null) {
+    const rules = rulesOf(state.session?.task);
+    const draft = state.drafts.get(item.item);
+    if (draft !== undefined && draft.now !== null) {
+      this.annotate(draft.now, this.#origin(item, draft.now), at);
+    } else if (state.recalled?.item === item.item && item.status === null && state.recalled.value !== null) {
       this.annotate(state.recalled.value, "human", at);
     } else if (item.status !== null) {
       this.store.dispatch({ type: "live" });
       this.#announce("Kept.");
     } else if (item.suggestion !== null) {
-      this.annotate(item.suggestion.value, "accepted", at);
+      this.annotate(rules.clean(item.suggestion.value), "accepted", at);
+    } else if (rules.blank !== null) {
+      this.annotate(rules.blank, "human", at);
     } else {
       this.#announce("Choose a label.", false);
     }
@@ -135,12 +151,17 @@ export class Controller {
     this.annotate(clean);
   }
 
+  /** The last edit of the card's draft, else the last decision. */
   undo(): void {
-    this.#turn("undo");
+    if (!this.#turnEdit("back")) {
+      this.#turn("undo");
+    }
   }
 
   redo(): void {
-    this.#turn("redo");
+    if (!this.#turnEdit("forth")) {
+      this.#turn("redo");
+    }
   }
 
   // Looking around ------------------------------------------------------------------------------------------------
@@ -275,6 +296,24 @@ export class Controller {
     this.#sync.submit(decide);
   }
 
+  #turnEdit(way: "back" | "forth"): boolean {
+    const { shown } = this.store.state;
+    if (shown === null || !canTurn(this.store.state, shown, way)) {
+      return false;
+    }
+    this.store.dispatch({ type: "turn-edit", item: shown, way });
+    this.#announce(way === "back" ? "Edit undone." : "Edit redone.", false);
+    return true;
+  }
+
+  /** Where an edited answer comes from: it is the model's where the edits led back to it. */
+  #origin(item: Item, value: unknown): Decide["origin"] {
+    if (item.suggestion === null) {
+      return "human";
+    }
+    return accepts(rulesOf(this.store.state.session?.task), value, item.suggestion.value) ? "accepted" : "edited";
+  }
+
   #turn(action: "undo" | "redo"): void {
     const { state } = this.store;
     if (state.session?.readOnly === true) {
@@ -349,14 +388,6 @@ export class Controller {
       this.#fetching.delete(id);
     }
   }
-}
-
-/** An answer in words. */
-export function describe(value: unknown): string {
-  if (typeof value === "string") {
-    return value;
-  }
-  return Array.isArray(value) ? value.map(describe).join(", ") : JSON.stringify(value);
 }
 
 function message(error: unknown): string {

@@ -23,11 +23,16 @@ export interface LabelInfo {
   count: number;
 }
 
-/** What the model thinks: its answer, how sure, and the probability of every label in key order. */
+/**
+ * What the model thinks: its answer, how sure, and the probability of every label in key order.
+ *
+ * A suggested span has a `confidence` of its own. `candidates` are texts that the model would write, best first.
+ */
 export interface Suggestion {
   value: unknown;
   confidence: number;
   probs: number[] | null;
+  candidates: string[] | null;
 }
 
 /** Why this item is asked. */
@@ -41,10 +46,15 @@ export interface Why {
   text: string;
 }
 
-/** A document to ask about, or one answered before with its present answer. */
+/**
+ * A document to ask about, or one answered before with its present answer.
+ *
+ * `words` is for tagging: where each word begins and ends, start, end, start, end, …, in code points.
+ */
 export interface Item {
   item: string;
   text: string;
+  words: number[] | null;
   position: number | null;
   text_pair: string | null;
   source: string | null;
@@ -201,7 +211,11 @@ export interface SetOption {
   value: unknown;
 }
 
-/** All that a fresh view needs. Also the value of the `_snapshot` trait, so that a first card needs no kernel. */
+/**
+ * All that a fresh view needs. Also the value of the `_snapshot` trait, so that a first card needs no kernel.
+ *
+ * `overlap` is for tagging: whether spans may overlap.
+ */
 export interface Snapshot {
   kind: "snapshot";
   protocol: number;
@@ -221,6 +235,7 @@ export interface Snapshot {
   problems: number;
   notice: string | null;
   read_only: boolean;
+  overlap: boolean;
   view: string | null;
   seq: number | null;
 }
@@ -292,7 +307,7 @@ export const FIELDS = {
   decide: ["view","seq","client","action","item","value","target","note","origin","seconds","seen","why","at"],
   request: ["view","seq","what","params"],
   set: ["view","seq","name","value"],
-  snapshot: ["protocol","revision","session","name","task","labels","open_labels","counts","status","queue","history","pace","guidelines","strategies","problems","notice","read_only","view","seq"],
+  snapshot: ["protocol","revision","session","name","task","labels","open_labels","counts","status","queue","history","pace","guidelines","strategies","problems","notice","read_only","overlap","view","seq"],
   queue: ["items","counts","status","revision"],
   ack: ["view","seq","revision","counts","client","entry","item","labels","repeated"],
   reject: ["view","seq","reason","retry","client"],

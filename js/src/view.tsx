@@ -2,6 +2,7 @@
 import { render } from "preact";
 import type { Connection } from "./connection";
 import { Controller } from "./controller";
+import { DraftKeeper } from "./keeping";
 import { DEFAULT_KEYMAP, isMac, type Keymap, PRESET_NAMES } from "./keyboard";
 import { lettersPerLine, Room } from "./room";
 import { phase } from "./state/selectors";
@@ -11,7 +12,7 @@ import { follow } from "./theme";
 import { Timings } from "./timings";
 import { App } from "./ui/app";
 import type { App as AppValue } from "./ui/context";
-import { onKeyDown } from "./ui/keys";
+import { type CardKeys, onKeyDown } from "./ui/keys";
 import { Failure } from "./ui/places";
 
 const KEYMAP = "alwidget:keys";
@@ -26,6 +27,8 @@ export class View {
   readonly #sync: Sync;
   readonly #controller: Controller;
   readonly #room = new Room();
+  readonly #keeper: DraftKeeper;
+  #cardKeys: CardKeys | null = null;
   readonly #stops: (() => void)[] = [];
   #app: AppValue;
   #perLine = 70;
@@ -40,12 +43,16 @@ export class View {
     const timings = new Timings();
     this.#sync = new Sync(connection, this.#store, stores, (client) => timings.acknowledged(client));
     this.#controller = new Controller(this.#store, this.#sync, timings);
+    this.#keeper = new DraftKeeper(this.#store, stores.local);
     this.#app = {
       controller: this.#controller,
       keymap: readKeymap(stores),
       setKeymap: (keymap) => this.#setKeymap(keymap),
       mac: isMac(),
       focusRoot: () => this.root.focus({ preventScroll: true }),
+      setCardKeys: (keys) => {
+        this.#cardKeys = keys;
+      },
     };
     el.append(this.root);
     this.#style();
@@ -56,6 +63,7 @@ export class View {
   }
 
   stop(): void {
+    this.#keeper.flush();
     this.#sync.stop();
     for (const stop of this.#stops.splice(0)) {
       stop();
@@ -69,6 +77,7 @@ export class View {
     const target = {
       controller: this.#controller,
       keymap: () => this.#app.keymap,
+      card: () => this.#cardKeys,
       focusRoot: this.#app.focusRoot,
       scroll: (by: "line" | "page" | "end", direction: -1 | 1) => scrollDocument(this.root, by, direction),
     };
@@ -88,6 +97,7 @@ export class View {
 
   #changed(): void {
     this.#controller.changed();
+    this.#keeper.changed();
     if (!this.#drawing) {
       this.#drawing = true;
       // After all changes of this event, and before the frame that shows them.

@@ -8,6 +8,8 @@ export interface FakeOptions {
   labels?: string[] | Record<string, string>;
   documents?: Partial<Item>[];
   openLabels?: boolean;
+  task?: string;
+  overlap?: boolean;
   readOnly?: boolean;
   guidelines?: string;
   problems?: string[];
@@ -83,7 +85,7 @@ export class FakeSession {
       revision: this.revision,
       session: this.options.session ?? "fake-session",
       name: this.options.name ?? "news",
-      task: "classification",
+      task: this.options.task ?? "classification",
       labels: this.labels.map((label) => ({ ...label })),
       open_labels: this.options.openLabels ?? false,
       counts: this.counts(),
@@ -96,6 +98,7 @@ export class FakeSession {
       problems: this.options.problems?.length ?? 0,
       notice: this.options.notice ?? null,
       read_only: this.options.readOnly ?? false,
+      overlap: this.options.overlap ?? false,
       view,
       seq,
     };
@@ -215,6 +218,7 @@ export class FakeSession {
     return {
       item: `doc-${index}`,
       text: `Document ${index}`,
+      words: null,
       position: index,
       text_pair: null,
       source: null,
@@ -232,7 +236,7 @@ export class FakeSession {
     const sum = weights.reduce((a, b) => a + b, 0);
     const probs = weights.map((weight) => weight / sum);
     const best = probs.indexOf(Math.max(...probs));
-    return { value: this.labels[best]?.name ?? "", confidence: probs[best] ?? 0, probs };
+    return { value: this.labels[best]?.name ?? "", confidence: probs[best] ?? 0, probs, candidates: null };
   }
 
   #why(index: number) {

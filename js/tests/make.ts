@@ -24,6 +24,7 @@ export function item(id: string, more: Partial<Item> = {}): Item {
   return {
     item: id,
     text: `text of ${id}`,
+    words: null,
     position: null,
     text_pair: null,
     source: null,
@@ -56,6 +57,7 @@ export function snapshot(ids: string[], more: Partial<Snapshot> = {}): Snapshot 
     problems: 0,
     notice: null,
     read_only: false,
+    overlap: false,
     view: null,
     seq: null,
     ...more,

@@ -179,11 +179,11 @@ describe("what the kernel says", () => {
   });
 
   it("fills in a late suggestion, and changes none that is being read", () => {
-    const suggestion = { value: "A", confidence: 0.9, probs: null };
+    const suggestion = { value: "A", confidence: 0.9, probs: null, candidates: null };
     const late = queue([], { items: [item("a", { suggestion }), item("b", { suggestion })] });
     const state = reduce(started(["a", "b"]), { type: "queue", message: late });
     expect(state.items.get("a")?.suggestion).toEqual(suggestion);
-    const other = { value: "B", confidence: 0.8, probs: null };
+    const other = { value: "B", confidence: 0.8, probs: null, candidates: null };
     const later = queue([], { items: [item("a", { suggestion: other }), item("b", { suggestion: other })] });
     const after = reduce(state, { type: "queue", message: later });
     expect(after.items.get("a")?.suggestion?.value).toBe("A");

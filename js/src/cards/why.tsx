@@ -1,6 +1,6 @@
-import { describe } from "../controller";
 import type { Item } from "../protocol";
 import { isLive } from "../state/line";
+import { describe } from "../tasks";
 import { useApp, useState_ } from "../ui/context";
 
 /** One quiet line on why this document is asked; on an answered one, what was said. Its room is always kept. */

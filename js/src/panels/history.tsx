@@ -1,8 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { describe } from "../controller";
 import { ago, count } from "../lib/format";
 import type { HistoryEntry } from "../protocol";
 import { progress } from "../state/selectors";
+import { describe } from "../tasks";
 import { useApp, useState_ } from "../ui/context";
 import { memo } from "../ui/parts";
 

@@ -1,6 +1,7 @@
 /** Decisions as the page makes them: at once, before the kernel has heard. */
 import type { Decide, HistoryEntry, Item } from "../protocol";
 import { answerOf, delta, outcome, withAnswer } from "./answers";
+import { withoutDraft } from "./drafts";
 import { isLive, putAhead, putBehind, toLive, withItems } from "./line";
 import type { Answer, Pending, State, Step } from "./types";
 
@@ -20,6 +21,7 @@ export function decided(state: State, decide: Decide, excerpt: string): State {
   const step: Step = { client: decide.client, item: id, action: decide.action, before, after };
   let next = withPending(state, decide, before, after, excerpt);
   next = { ...next, undo: [...next.undo, step], redo: [], history: entered(next.history, decide, excerpt) };
+  next = decide.action === "note" || decide.action === "flag" ? next : withoutDraft(next, id);
   next = moved(setAnswer(next, id, after), id, decide.action, before, after);
   return { ...paced(next, decide), recentLabels: recent(state.recentLabels, decide) };
 }

@@ -25,6 +25,7 @@ export function onSnapshot(state: State, snapshot: Snapshot, live: boolean, memo
       strategies: snapshot.strategies,
       problems: snapshot.problems,
       readOnly: snapshot.read_only,
+      overlap: snapshot.overlap,
     },
     labels: snapshot.labels,
     counts: snapshot.counts,
@@ -216,6 +217,7 @@ function plainOutcome(state: State, entry: HistoryEntry): Item | null {
   const item: Item = known ?? {
     item: entry.item,
     text: "",
+    words: null,
     position: null,
     text_pair: null,
     source: null,

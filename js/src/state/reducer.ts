@@ -1,6 +1,7 @@
 /** All changes of the page's state, as one pure function: `reduce(state, event)`. */
 import type { Ack, Decide, Item, Queue, Snapshot, StatusMessage } from "../protocol";
 import { adopted, asked, decided, redone, undone } from "./decide";
+import { type Drafts, edited, turned, withoutDraft } from "./drafts";
 import { browse, putBehind, toLive, withItems, without } from "./line";
 import {
   followed,
@@ -29,6 +30,10 @@ export type Event =
   | { type: "decide"; decide: Decide; excerpt: string }
   | { type: "undo" | "redo"; decide: Decide; step: Step | null }
   | { type: "adopt"; decides: readonly Decide[] }
+  | { type: "edit"; item: string; from: unknown; value: unknown }
+  | { type: "turn-edit"; item: string; way: "back" | "forth" }
+  | { type: "drop-draft"; item: string }
+  | { type: "drafts"; drafts: Drafts }
   | { type: "browse"; by: -1 | 1 }
   | { type: "show"; id: string }
   | { type: "loaded"; item: Item }
@@ -85,6 +90,10 @@ type PageEvent = Extract<
   Event,
   {
     type:
+      | "edit"
+      | "turn-edit"
+      | "drop-draft"
+      | "drafts"
       | "browse"
       | "show"
       | "loaded"
@@ -105,6 +114,14 @@ type PageEvent = Extract<
 /** What only this page sees: where it looks, what is open, how the kernel seems. */
 function reducePage(state: State, event: PageEvent): State {
   switch (event.type) {
+    case "edit":
+      return edited(state, event.item, event.from, event.value);
+    case "turn-edit":
+      return turned(state, event.item, event.way);
+    case "drop-draft":
+      return withoutDraft(state, event.item);
+    case "drafts":
+      return { ...state, drafts: event.drafts };
     case "browse":
       return { ...browse(state, event.by), prompt: null };
     case "show":

@@ -3,9 +3,10 @@
  *
  * - from the kernel (`session`, `counts`, `status`, `items`): replaced by snapshots, patched by messages;
  * - said here and not yet on disk (`pending`, and the outbox that persists it): laid over the kernel's on every change;
- * - of this page only (`shown`, `panel`, `prompt`, `undo`, `notices`): never sent.
+ * - of this page only (`shown`, `panel`, `prompt`, `undo`, `notices`, `drafts`): never sent.
  */
 import type { Counts, Decide, HistoryEntry, Item, LabelInfo, Option, Status } from "../protocol";
+import type { Drafts } from "./drafts";
 
 export type ItemStatus = Item["status"];
 
@@ -18,6 +19,8 @@ export interface Session {
   strategies: readonly Option[];
   problems: number;
   readOnly: boolean;
+  /** For tagging: whether spans may overlap. */
+  overlap: boolean;
 }
 
 /** The answer that an item has: what a decision changes, and an undo restores. */
@@ -83,6 +86,8 @@ export interface State {
   past: readonly string[];
   shown: string | null;
   recalled: Recalled | null;
+  /** Begun and not submitted, by document. */
+  drafts: Drafts;
   /** Documents that an undo brought back: they keep their place in the queue until they are answered again. */
   returned: readonly string[];
   history: readonly HistoryEntry[];
@@ -131,6 +136,7 @@ export function initialState(): State {
     past: [],
     shown: null,
     recalled: null,
+    drafts: new Map(),
     returned: [],
     history: [],
     pending: new Map(),

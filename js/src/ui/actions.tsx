@@ -1,6 +1,6 @@
-import { describe } from "../controller";
 import { canUndo, shownItem } from "../state/selectors";
 import type { State } from "../state/types";
+import { describe } from "../tasks";
 import { useApp, useKey, useState_ } from "./context";
 import { Keys, Press } from "./parts";
 import { Prompt } from "./prompt";

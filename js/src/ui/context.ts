@@ -1,8 +1,9 @@
 import { createContext } from "preact";
-import { useContext } from "preact/hooks";
+import { useContext, useLayoutEffect, useRef } from "preact/hooks";
 import type { Controller } from "../controller";
 import { ariaKeys, type Bindings, bindings, type Command, glyphs, type Keymap } from "../keyboard";
 import type { State } from "../state/types";
+import type { CardKeys } from "./keys";
 
 /** What every component may need, beside the state that it is given. */
 export interface App {
@@ -12,6 +13,7 @@ export interface App {
   mac: boolean;
   /** Put the keyboard back on the widget itself, where its keys work. */
   focusRoot: () => void;
+  setCardKeys: (keys: CardKeys | null) => void;
 }
 
 export const AppContext = createContext<App | null>(null);
@@ -31,6 +33,17 @@ export function useState_(): State {
     throw new Error("outside of the widget");
   }
   return state;
+}
+
+/** Give the card's keys the first say for as long as it is shown. */
+export function useCardKeys(keys: CardKeys): void {
+  const { setCardKeys } = useApp();
+  const latest = useRef(keys);
+  latest.current = keys;
+  useLayoutEffect(() => {
+    setCardKeys((event, typing) => latest.current(event, typing));
+    return () => setCardKeys(null);
+  }, [setCardKeys]);
 }
 
 export interface KeyHint {

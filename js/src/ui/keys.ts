@@ -20,9 +20,16 @@ const ONCE = new Set<Command>([
 /** While something is typed these still work; letters belong to the text. */
 const WHILE_TYPING = new Set<Command>(["save", "close"]);
 
+/**
+ * The keys of a task's card, asked before all others: true where the key was the card's. `typing` is set while a field
+ * has the focus, where letters belong to what is typed.
+ */
+export type CardKeys = (event: KeyboardEvent, typing: boolean) => boolean;
+
 export interface KeyTarget {
   controller: Controller;
   keymap: () => Keymap;
+  card: () => CardKeys | null;
   focusRoot: () => void;
   scroll: (by: "line" | "page" | "end", direction: -1 | 1) => boolean;
 }
@@ -33,6 +40,11 @@ export function onKeyDown(event: KeyboardEvent, target: KeyTarget): void {
   }
   const typing = isTyping(event.target);
   const { controller } = target;
+  if (target.card()?.(event, typing) === true) {
+    event.preventDefault();
+    event.stopPropagation();
+    return;
+  }
   const meaning = interpret(event, bindings(target.keymap()), labels(controller.store.state).length);
   if (handled(event, meaning, typing, target)) {
     event.preventDefault();

@@ -1,0 +1,70 @@
+/** Keeps drafts in the browser, so that a half-done document outlives a reload. */
+import type { Store as Storage } from "./lib/storage";
+import type { Draft, Drafts } from "./state/drafts";
+import type { Store } from "./state/store";
+
+const PREFIX = "alwidget:drafts:";
+const PAUSE_MS = 300;
+/** Of each draft so many steps back are kept; the rest is the page's only. */
+const STEPS_KEPT = 20;
+
+export class DraftKeeper {
+  readonly #store: Store;
+  readonly #local: Storage;
+  #session: string | null = null;
+  #written: Drafts = new Map();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(store: Store, local: Storage) {
+    this.#store = store;
+    this.#local = local;
+  }
+
+  /** To be called after every change. */
+  changed(): void {
+    const { session, drafts } = this.#store.state;
+    if (session !== null && session.id !== this.#session) {
+      this.#session = session.id;
+      this.#written = read(this.#local.get(PREFIX + session.id));
+      if (this.#written.size > 0 && drafts.size === 0) {
+        this.#store.dispatch({ type: "drafts", drafts: this.#written });
+      }
+    } else if (drafts !== this.#written && this.#timer === null) {
+      this.#timer = setTimeout(() => this.flush(), PAUSE_MS);
+    }
+  }
+
+  flush(): void {
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
+    }
+    const { drafts } = this.#store.state;
+    if (this.#session === null || drafts === this.#written) {
+      return;
+    }
+    this.#written = drafts;
+    if (drafts.size === 0) {
+      this.#local.remove(PREFIX + this.#session);
+    } else {
+      const kept = [...drafts].map(([id, { now, past }]) => [id, now, past.slice(-STEPS_KEPT)]);
+      this.#local.set(PREFIX + this.#session, JSON.stringify(kept));
+    }
+  }
+}
+
+function read(text: string | null): Drafts {
+  const drafts = new Map<string, Draft>();
+  try {
+    const value: unknown = JSON.parse(text ?? "[]");
+    for (const row of Array.isArray(value) ? value : []) {
+      const [id, now, past] = Array.isArray(row) ? row : [];
+      if (typeof id === "string" && Array.isArray(past)) {
+        drafts.set(id, { now, past, future: [] });
+      }
+    }
+  } catch {
+    // What another version left there is not worth an error.
+  }
+  return drafts;
+}
