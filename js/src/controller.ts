@@ -16,6 +16,9 @@ const PREFETCH = 20;
 /** After an answer that brought nothing new, so that a kernel that has nothing ready is not asked without end. */
 const PREFETCH_PAUSE_MS = 2_000;
 
+/** What a card does with a label that was picked, by key, by button or by typing. */
+export type TakeLabel = (name: string, at?: number) => void;
+
 export class Controller {
   readonly store: Store;
   readonly #sync: Sync;
@@ -24,6 +27,7 @@ export class Controller {
   #shownAt = performance.now();
   #askAgainAt = Number.NEGATIVE_INFINITY;
   readonly #fetching = new Set<string>();
+  #take: TakeLabel | null = null;
 
   constructor(store: Store, sync: Sync, timings: Timings) {
     this.store = store;
@@ -63,12 +67,17 @@ export class Controller {
     return true;
   }
 
-  /** The label with this place in key order. */
+  /** The label with this place in key order: the card's to use, or the answer where the card does not take labels. */
   label(index: number, at?: number): void {
     const label = labels(this.store.state)[index];
     if (label !== undefined) {
-      this.annotate(label.name, "human", at);
+      this.#give(label.name, at);
     }
+  }
+
+  /** Hand labels to the card from now on; null makes a label the answer again. */
+  takeLabels(take: TakeLabel | null): void {
+    this.#take = take;
   }
 
   /** Change what is being said about the card; `from` is what the card showed before the first change. */
@@ -89,7 +98,8 @@ export class Controller {
     const rules = rulesOf(state.session?.task);
     const draft = state.drafts.get(item.item);
     if (draft !== undefined && draft.now !== null) {
-      this.annotate(draft.now, this.#origin(item, draft.now), at);
+      const value = rules.clean(draft.now);
+      this.annotate(value, this.#origin(item, value), at);
     } else if (state.recalled?.item === item.item && item.status === null && state.recalled.value !== null) {
       this.annotate(state.recalled.value, "human", at);
     } else if (item.status !== null) {
@@ -148,7 +158,7 @@ export class Controller {
       this.store.dispatch({ type: "decide", decide, excerpt: "" });
       this.#sync.submit(decide);
     }
-    this.annotate(clean);
+    this.#give(clean);
   }
 
   /** The last edit of the card's draft, else the last decision. */
@@ -232,6 +242,16 @@ export class Controller {
     return true;
   }
 
+  /** Something that should be read once. */
+  tell(level: "info" | "warning" | "error", text: string): void {
+    this.#sync.toast(level, text);
+  }
+
+  /** Something for those who listen. */
+  say(text: string): void {
+    this.#announce(text, false);
+  }
+
   dismiss(key: number): void {
     this.store.dispatch({ type: "dismiss", key });
   }
@@ -286,6 +306,14 @@ export class Controller {
       return null;
     }
     return shownItem(state);
+  }
+
+  #give(name: string, at?: number): void {
+    if (this.#take === null) {
+      this.annotate(name, "human", at);
+    } else {
+      this.#take(name, at);
+    }
   }
 
   #decide(fields: DecideFields, item: Item, at: number): void {

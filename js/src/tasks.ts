@@ -8,9 +8,11 @@ export interface TaskRules {
   clean: (value: unknown) => unknown;
   /** An answer in words, for the history and for those who listen. */
   describe: (value: unknown) => string;
+  /** The same in two or three words, for the button that submits it. */
+  brief: (value: unknown) => string;
 }
 
-const PLAIN: TaskRules = { blank: null, clean: (value) => value, describe };
+const PLAIN: TaskRules = { blank: null, clean: (value) => value, describe, brief: describe };
 
 const TASKS: Readonly<Record<string, TaskRules>> = {
   classification: PLAIN,

@@ -13,8 +13,11 @@ const SEVERAL = 6;
 const DENSE = 10;
 const LIKELY = 4;
 
-/** The labels with their keys, always in sight and always at the same place. */
-export function Labels({ item, hidden }: { item: Item; hidden: boolean }) {
+/**
+ * The labels with their keys, always in sight and always at the same place. `chosen` are those that a card of more than
+ * one label shows as pressed.
+ */
+export function Labels({ item, hidden, chosen }: { item: Item; hidden: boolean; chosen?: ReadonlySet<string> }) {
   const { controller } = useApp();
   const state = useState_();
   const picker = useKey("picker");
@@ -52,7 +55,7 @@ export function Labels({ item, hidden }: { item: Item; hidden: boolean }) {
               probs?.[index] ?? (name === item.suggestion?.value ? (item.suggestion?.confidence ?? null) : null)
             }
             suggested={name === suggested}
-            answered={name === answer}
+            answered={chosen === undefined ? name === answer : chosen.has(name)}
             off={off}
           />
         ))}

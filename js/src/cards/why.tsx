@@ -1,6 +1,6 @@
 import type { Item } from "../protocol";
 import { isLive } from "../state/line";
-import { describe } from "../tasks";
+import { rulesOf } from "../tasks";
 import { useApp, useState_ } from "../ui/context";
 
 /** One quiet line on why this document is asked; on an answered one, what was said. Its room is always kept. */
@@ -21,13 +21,13 @@ export function Why({ item }: { item: Item }) {
 }
 
 function Answered({ item }: { item: Item }) {
-  const { history } = useState_();
+  const { history, session } = useState_();
   if (item.status === null) {
     return <>Not answered yet.</>;
   }
   const entry = history.find((other) => other.item === item.item && !other.undone);
   const origin = entry?.origin === "accepted" ? ", as suggested" : "";
-  const said = item.answer === null ? item.status : describe(item.answer);
+  const said = item.answer === null ? item.status : rulesOf(session?.task).describe(item.answer);
   return (
     <>
       You said <b>{said}</b>
@@ -37,10 +37,10 @@ function Answered({ item }: { item: Item }) {
 }
 
 function Reason({ item }: { item: Item }) {
-  const { recalled } = useState_();
+  const { recalled, session } = useState_();
   if (recalled?.item === item.item) {
-    const said =
-      recalled.action === "annotate" && recalled.value !== null ? describe(recalled.value) : recalled.action;
+    const { action, value } = recalled;
+    const said = action === "annotate" && value !== null ? rulesOf(session?.task).describe(value) : action;
     return (
       <>
         Taken back: <b>{said}</b>.

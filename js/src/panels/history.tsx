@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ago, count } from "../lib/format";
 import type { HistoryEntry } from "../protocol";
 import { progress } from "../state/selectors";
-import { describe } from "../tasks";
+import { rulesOf } from "../tasks";
 import { useApp, useState_ } from "../ui/context";
 import { memo } from "../ui/parts";
 
@@ -49,8 +49,9 @@ export function HistoryPanel() {
     return () => clearTimeout(timer);
   }, [query]);
 
+  const { describe } = rulesOf(state.session?.task);
   const entries = merged(state.history, fetched).filter(
-    (entry) => shows(entry, filter) && hits(entry, query, fetched),
+    (entry) => shows(entry, filter) && hits(entry, said(entry, describe), query, fetched),
   );
   return (
     <>
@@ -82,6 +83,7 @@ export function HistoryPanel() {
           <Entry
             key={entry.client}
             entry={entry}
+            said={said(entry, describe)}
             when={state.pending.has(entry.client) ? "waiting to be saved" : ago(entry.time, now)}
             shown={state.shown === entry.item}
           />
@@ -109,15 +111,16 @@ export function HistoryPanel() {
 
 interface EntryProps {
   entry: HistoryEntry;
+  said: string;
   when: string;
   shown: boolean;
 }
 
 /** Drawn again only when it changes: the list is long, and every decision adds to it. */
-const Entry = memo(function Entry({ entry, when, shown }: EntryProps) {
+const Entry = memo(function Entry({ entry, said, when, shown }: EntryProps) {
   const { controller } = useApp();
   const origin = entry.origin === "accepted" ? "accepted" : "";
-  const details = [said(entry), when, origin, entry.undone ? "taken back" : ""].filter((part) => part !== "");
+  const details = [said, when, origin, entry.undone ? "taken back" : ""].filter((part) => part !== "");
   const tone = entry.action === "flag" ? " is-flag" : entry.undone ? " is-undone" : "";
   return (
     <li>
@@ -138,7 +141,7 @@ const Entry = memo(function Entry({ entry, when, shown }: EntryProps) {
   );
 });
 
-function said(entry: HistoryEntry): string {
+function said(entry: HistoryEntry, describe: (value: unknown) => string): string {
   switch (entry.action) {
     case "annotate":
       return describe(entry.value);
@@ -168,12 +171,12 @@ function shows(entry: HistoryEntry, filter: string): boolean {
 }
 
 /** Found by the kernel, or by its visible words here. */
-function hits(entry: HistoryEntry, query: string, fetched: readonly HistoryEntry[]): boolean {
+function hits(entry: HistoryEntry, words: string, query: string, fetched: readonly HistoryEntry[]): boolean {
   const wanted = query.trim().toLowerCase();
   if (wanted === "" || fetched.some(({ client }) => client === entry.client)) {
     return true;
   }
-  return `${entry.excerpt} ${said(entry)} ${entry.note ?? ""} ${entry.item}`.toLowerCase().includes(wanted);
+  return `${entry.excerpt} ${words} ${entry.note ?? ""} ${entry.item}`.toLowerCase().includes(wanted);
 }
 
 export function readPage(data: unknown): { entries: HistoryEntry[]; more: boolean } {

@@ -1,6 +1,6 @@
 import { canUndo, shownItem } from "../state/selectors";
 import type { State } from "../state/types";
-import { describe } from "../tasks";
+import { rulesOf } from "../tasks";
 import { useApp, useKey, useState_ } from "./context";
 import { Keys, Press } from "./parts";
 import { Prompt } from "./prompt";
@@ -86,16 +86,24 @@ function PickerHints() {
 /** What Enter does now, in words; where room is short the verb alone is shown. */
 export function mainAction(state: State): { verb: string; what: string; ready: boolean } {
   const item = shownItem(state);
+  const { blank, brief } = rulesOf(state.session?.task);
   if (item === null) {
     return { verb: "Choose", what: "a label", ready: false };
   }
+  const draft = state.drafts.get(item.item)?.now ?? null;
+  if (draft !== null) {
+    return { verb: "Submit", what: brief(draft), ready: true };
+  }
   if (item.status !== null) {
-    return { verb: "Keep", what: item.answer === null ? "" : describe(item.answer), ready: true };
+    return { verb: "Keep", what: item.answer === null ? "" : brief(item.answer), ready: true };
   }
   if (state.recalled?.item === item.item && state.recalled.value !== null) {
-    return { verb: "Again", what: describe(state.recalled.value), ready: true };
+    return { verb: "Again", what: brief(state.recalled.value), ready: true };
   }
-  return item.suggestion === null
+  if (item.suggestion !== null) {
+    return { verb: "Accept", what: brief(item.suggestion.value), ready: true };
+  }
+  return blank === null
     ? { verb: "Choose", what: "a label", ready: false }
-    : { verb: "Accept", what: describe(item.suggestion.value), ready: true };
+    : { verb: "Submit", what: brief(blank), ready: true };
 }

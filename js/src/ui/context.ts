@@ -1,6 +1,6 @@
 import { createContext } from "preact";
 import { useContext, useLayoutEffect, useRef } from "preact/hooks";
-import type { Controller } from "../controller";
+import type { Controller, TakeLabel } from "../controller";
 import { ariaKeys, type Bindings, bindings, type Command, glyphs, type Keymap } from "../keyboard";
 import type { State } from "../state/types";
 import type { CardKeys } from "./keys";
@@ -44,6 +44,17 @@ export function useCardKeys(keys: CardKeys): void {
     setCardKeys((event, typing) => latest.current(event, typing));
     return () => setCardKeys(null);
   }, [setCardKeys]);
+}
+
+/** Take the labels that are picked, instead of answering with them, for as long as the card is shown. */
+export function useCardLabels(take: TakeLabel): void {
+  const { controller } = useApp();
+  const latest = useRef(take);
+  latest.current = take;
+  useLayoutEffect(() => {
+    controller.takeLabels((name, at) => latest.current(name, at));
+    return () => controller.takeLabels(null);
+  }, [controller]);
 }
 
 export interface KeyHint {
