@@ -2,7 +2,8 @@
  * Every key of the widget, in one table that a person can change.
  *
  * Labels own the digits (0-9 and Shift+0-9) and nothing else may; so labels and commands cannot collide. Digits are
- * read from the physical key, so that layouts which need Shift for them work too.
+ * read from the physical key, so that layouts which need Shift for them work too. Where a task has no labels, its card
+ * may own the digits.
  */
 export const COMMANDS = {
   accept: "accept, or keep the answer",
@@ -12,6 +13,10 @@ export const COMMANDS = {
   previous: "previous document",
   next: "next document",
   picker: "find a label",
+  none: "none of these",
+  uncheck: "uncheck all",
+  write: "go into the text",
+  changes: "compare with the draft",
   flag: "flag with a note",
   comment: "comment",
   goto: "go to a document",
@@ -24,6 +29,22 @@ export const COMMANDS = {
 } as const;
 
 export type Command = keyof typeof COMMANDS;
+
+/** The commands that not every task has, with the tasks that have them. Their cards do them. */
+const ONLY: Readonly<Partial<Record<Command, readonly string[]>>> = {
+  picker: ["classification", "multilabel", "tagging"],
+  none: ["multilabel"],
+  uncheck: ["multilabel"],
+  write: ["generation"],
+  changes: ["generation"],
+};
+
+const CLASSIFICATION = "classification";
+
+export function commandsOf(task: string = CLASSIFICATION): Command[] {
+  return (Object.keys(COMMANDS) as Command[]).filter((command) => ONLY[command]?.includes(task) ?? true);
+}
+
 export type Chord = string;
 export type Bindings = Readonly<Record<Command, readonly Chord[]>>;
 
@@ -38,6 +59,10 @@ const DEFAULT: Bindings = {
   previous: ["ArrowLeft"],
   next: ["ArrowRight"],
   picker: ["/", "p"],
+  none: ["n"],
+  uncheck: ["x"],
+  write: ["e", "Enter"],
+  changes: ["d"],
   flag: ["f"],
   comment: ["c"],
   goto: ["g"],
@@ -70,8 +95,11 @@ export interface Keymap {
 
 export const DEFAULT_KEYMAP: Keymap = { preset: "default", overrides: {} };
 
-export function bindings(keymap: Keymap): Bindings {
-  return { ...PRESETS[keymap.preset], ...keymap.overrides };
+/** Where text is written, Enter belongs to it. */
+const BY_TASK: Readonly<Record<string, Partial<Bindings>>> = { generation: { accept: ["Mod+Enter"] } };
+
+export function bindings(keymap: Keymap, task: string = CLASSIFICATION): Bindings {
+  return { ...PRESETS[keymap.preset], ...BY_TASK[task], ...keymap.overrides };
 }
 
 /** What a key press means: a label by its place in key order, a command, or nothing of ours. */
@@ -86,12 +114,12 @@ export interface KeyLike {
   altKey: boolean;
 }
 
-export function interpret(event: KeyLike, table: Bindings, labels: number): Meaning {
+export function interpret(event: KeyLike, table: Bindings, labels: number, task: string = CLASSIFICATION): Meaning {
   const index = labelIndex(event);
   if (index !== null && index < labels) {
     return { kind: "label", index };
   }
-  for (const command of Object.keys(COMMANDS) as Command[]) {
+  for (const command of commandsOf(task)) {
     if (table[command].some((chord) => matches(event, chord))) {
       return { kind: "command", command };
     }
@@ -179,10 +207,15 @@ export function chordOf(event: KeyLike): Chord | null {
   return `${mod}${alt}${shift}${plain}`;
 }
 
-/** The command that already has this chord, if another one does. */
-export function takenBy(table: Bindings, chord: Chord, except: Command): Command | null {
+/** The command that already has this chord, if another one of the task does. */
+export function takenBy(
+  table: Bindings,
+  chord: Chord,
+  except: Command,
+  task: string = CLASSIFICATION,
+): Command | null {
   const same = (other: Chord) => other.toLowerCase() === chord.toLowerCase();
-  const found = (Object.keys(COMMANDS) as Command[]).find((name) => name !== except && table[name].some(same));
+  const found = commandsOf(task).find((name) => name !== except && table[name].some(same));
   return found ?? null;
 }
 

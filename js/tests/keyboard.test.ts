@@ -4,6 +4,7 @@ import {
   COMMANDS,
   type Command,
   chordOf,
+  commandsOf,
   glyphs,
   interpret,
   isTyping,
@@ -102,17 +103,35 @@ describe("commands", () => {
 
 describe("the table", () => {
   const names = Object.keys(COMMANDS) as Command[];
+  const TASKS = ["classification", "multilabel", "tagging", "generation"];
 
-  test.each(PRESET_NAMES)("preset %s gives every command a key, and no key two commands", (name) => {
+  test.each(PRESET_NAMES)("preset %s gives every command a key, and in no task one key two commands", (name) => {
     const preset = PRESETS[name];
-    const all = names.flatMap((other) => preset[other].map((chord) => chord.toLowerCase()));
-    expect(new Set(all).size).toBe(all.length);
+    for (const task of TASKS) {
+      const table = bindings({ preset: name, overrides: {} }, task);
+      const all = commandsOf(task).flatMap((other) => table[other].map((chord) => chord.toLowerCase()));
+      expect(new Set(all).size).toBe(all.length);
+    }
     for (const other of names) {
       expect(preset[other].length).toBeGreaterThan(0);
       for (const chord of preset[other]) {
         expect(chord).not.toMatch(/^(Shift\+)?\d$|Tab|Delete/);
       }
     }
+  });
+
+  it("knows for each task only the commands that it has", () => {
+    const meaning = (task: string, event: KeyLike) =>
+      interpret(event, bindings({ preset: "default", overrides: {} }, task), 0, task);
+    expect(commandsOf("classification")).not.toContain("none");
+    expect(commandsOf("generation")).not.toContain("picker");
+    expect(meaning("multilabel", press("n", "KeyN"))).toEqual({ kind: "command", command: "none" });
+    expect(meaning("classification", press("n", "KeyN"))).toBeNull();
+    expect(meaning("generation", press("Enter", "Enter"))).toEqual({ kind: "command", command: "write" });
+    expect(meaning("generation", press("Enter", "Enter", { metaKey: true }))).toEqual({
+      kind: "command",
+      command: "accept",
+    });
   });
 
   it("can be changed one command at a time", () => {

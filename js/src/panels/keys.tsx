@@ -5,24 +5,27 @@ import {
   COMMANDS,
   type Command,
   chordOf,
+  commandsOf,
   DEFAULT_KEYMAP,
   glyphs,
   PRESET_NAMES,
   type PresetName,
   takenBy,
 } from "../keyboard";
-import { useApp } from "../ui/context";
+import { labels } from "../state/selectors";
+import { useApp, useState_ } from "../ui/context";
 import { Keys } from "../ui/parts";
 
-/** Every key, in one table; each can be changed, and whole sets of other tools can be taken. */
+/** Every key that works in this task, in one table; each can be changed, and whole sets of other tools can be taken. */
 export function KeysPanel() {
   const { keymap, setKeymap } = useApp();
-  const table = bindings(keymap);
+  const task = useState_().session?.task;
+  const table = bindings(keymap, task);
   const [waiting, setWaiting] = useState<Command | null>(null);
   const [said, setSaid] = useState("");
 
   const change = (command: Command, chord: Chord): void => {
-    const other = takenBy(table, chord, command);
+    const other = takenBy(table, chord, command, task);
     if (other !== null) {
       setSaid(`That key is taken: ${COMMANDS[other]}.`);
       return;
@@ -37,19 +40,8 @@ export function KeysPanel() {
       <p class="alwidget-quiet">They work while the widget has the focus: click into it, or reach it with Tab.</p>
       <table class="alwidget-keytable">
         <tbody>
-          <tr>
-            <th scope="row">labels 1 to 10</th>
-            <td>
-              <Keys keys={["1"]} /> … <Keys keys={["9"]} /> <Keys keys={["0"]} />
-            </td>
-          </tr>
-          <tr>
-            <th scope="row">labels 11 to 20</th>
-            <td>
-              <Keys keys={["Shift", "1"]} /> … <Keys keys={["0"]} />
-            </td>
-          </tr>
-          {(Object.keys(COMMANDS) as Command[]).map((command) => (
+          <Digits />
+          {commandsOf(task).map((command) => (
             <Row
               key={command}
               command={command}
@@ -94,6 +86,33 @@ export function KeysPanel() {
         </button>
       )}
     </>
+  );
+}
+
+/** What the digits do: where no text is written they are the labels'. */
+function Digits() {
+  const state = useState_();
+  if (state.session?.task === "generation") {
+    return <Fixed title="take a candidate" keys={[["1"], ["9"]]} />;
+  }
+  const more = labels(state).length > 10 || state.session?.openLabels === true;
+  return (
+    <>
+      <Fixed title="labels 1 to 10" keys={[["1"], ["0"]]} />
+      {more && <Fixed title="labels 11 to 20" keys={[["Shift", "1"], ["0"]]} />}
+    </>
+  );
+}
+
+/** Keys that cannot be changed, the first and the last of them. */
+function Fixed({ title, keys: [first, last] }: { title: string; keys: [string[], string[]] }) {
+  return (
+    <tr>
+      <th scope="row">{title}</th>
+      <td>
+        <Keys keys={first} /> … <Keys keys={last} />
+      </td>
+    </tr>
   );
 }
 

@@ -1,7 +1,18 @@
 import { createContext } from "preact";
 import { useContext, useLayoutEffect, useRef } from "preact/hooks";
 import type { Controller, TakeLabel } from "../controller";
-import { ariaKeys, type Bindings, bindings, type Command, glyphs, type Keymap } from "../keyboard";
+import {
+  ariaKeys,
+  type Bindings,
+  bindings,
+  type Command,
+  glyphs,
+  interpret,
+  type KeyLike,
+  type Keymap,
+  type Meaning,
+} from "../keyboard";
+import { labels } from "../state/selectors";
 import type { State } from "../state/types";
 import type { CardKeys } from "./keys";
 
@@ -65,7 +76,15 @@ export interface KeyHint {
 /** The first key of a command, as glyphs, and all of them for `aria-keyshortcuts`. */
 export function useKey(command: Command): KeyHint {
   const { keymap, mac } = useApp();
-  return keyHint(bindings(keymap), command, mac);
+  return keyHint(bindings(keymap, useState_().session?.task), command, mac);
+}
+
+/** What a key press means in this task, for the keys of its card. */
+export function useMeaning(): (event: KeyLike) => Meaning {
+  const { keymap } = useApp();
+  const state = useState_();
+  const task = state.session?.task;
+  return (event) => interpret(event, bindings(keymap, task), labels(state).length, task);
 }
 
 export function keyHint(table: Bindings, command: Command, mac: boolean): KeyHint {

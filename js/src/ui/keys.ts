@@ -45,7 +45,9 @@ export function onKeyDown(event: KeyboardEvent, target: KeyTarget): void {
     event.stopPropagation();
     return;
   }
-  const meaning = interpret(event, bindings(target.keymap()), labels(controller.store.state).length);
+  const task = controller.store.state.session?.task;
+  const table = bindings(target.keymap(), task);
+  const meaning = interpret(event, table, labels(controller.store.state).length, task);
   if (handled(event, meaning, typing, target)) {
     event.preventDefault();
     event.stopPropagation();
@@ -121,6 +123,8 @@ function run(command: Command, event: KeyboardEvent, { controller, focusRoot }: 
       }
       return closed;
     }
+    default:
+      return false;
   }
   return true;
 }
