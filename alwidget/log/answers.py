@@ -183,9 +183,19 @@ def renamed(value: Any, names: Names, key: str) -> Any:
         kept = [names(name) if isinstance(name, str) else name for name in value]
         return [name for i, name in enumerate(kept) if name is not None and name not in kept[:i]]
     if key == "spans" and isinstance(value, list):
-        spans = [{**span, "label": names(span["label"])} if _is_span(span) else span for span in value]
-        return [span for span in spans if not _is_span(span) or span["label"] is not None]
+        return _renamed_spans(value, names)
     return value
+
+
+def _renamed_spans(spans: list[Any], names: Names) -> list[Any]:
+    """Return spans with their labels called as now; two labels that became one may be on the same characters."""
+    out: dict[object, Any] = {}
+    for number, span in enumerate(spans):
+        if not _is_span(span):
+            out[number] = span
+        elif (label := names(span["label"])) is not None:
+            out.setdefault((span.get("start"), span.get("end"), label), {**span, "label": label})
+    return list(out.values())
 
 
 def names_in(value: Any, key: str) -> set[str]:

@@ -83,12 +83,25 @@ def _identify(path: Path, task: str | None, reports: list[str]) -> SessionInfo |
 def infer(said: Sequence[Said]) -> SessionInfo | None:
     """Return what ``session.json`` must have said, judged by the answers; None when they do not tell the task."""
     values = [one.event.value for one in said if one.event.event == "annotate"]
+    if values and all(isinstance(value, list) for value in values):
+        return _infer_lists(said[0].place[0], [part for value in values for part in value])
     if not values or not all(isinstance(value, str) for value in values):
         return None
     names = dict.fromkeys(values)
     if len(names) > max(_FEW, len(values) // 3):  # these are texts, not labels
         return None
     return SessionInfo(FORMAT, new_id(), said[0].place[0], "classification", [LabelRow(name) for name in names])
+
+
+def _infer_lists(time: str, parts: Sequence[Any]) -> SessionInfo | None:
+    """Judge by the parts of answers that are lists: several labels, or spans; empty lists alone may be either."""
+    if parts and all(isinstance(part, str) for part in parts):
+        return SessionInfo(FORMAT, new_id(), time, "multilabel", [LabelRow(name) for name in dict.fromkeys(parts)])
+    labels = [part.get("label") if isinstance(part, dict) else None for part in parts]
+    names = [name for name in dict.fromkeys(labels) if isinstance(name, str)]
+    if names and None not in labels:
+        return SessionInfo(FORMAT, new_id(), time, "tagging", [LabelRow(name) for name in names])
+    return None
 
 
 def load_files(reader: Reader, state: State, own: str | None = None) -> dict[str, Reading]:

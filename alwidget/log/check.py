@@ -24,6 +24,7 @@ from alwidget.log.session_file import ANNOTATIONS_FILE, SESSION_FILE, SessionInf
 from alwidget.log.snapshot import records
 from alwidget.log.state import State
 from alwidget.log.writer import Holder, holder
+from alwidget.tasks.tagging import Tagging, slice_flaw
 
 __all__ = ["CheckReport", "Finding", "check"]
 
@@ -257,6 +258,8 @@ def _check_annotations(
     for one in sorted(said, key=lambda one: one.place):
         state.apply(one)
     report.answers = len(state.answers)
+    if key == Tagging.key:
+        report.problems += _wrong_spans(state)
     old = _annotations(report.path)
     there = (report.path / ANNOTATIONS_FILE).exists()
     if not there and not state.answers:
@@ -279,6 +282,22 @@ def _check_annotations(
     if repair and not any(file.reading.broken for file in files):
         mending.rewrite_annotations(report.path, info, state, key, old or [])
         finding.done = "written anew from the log"
+
+
+def _wrong_spans(state: State) -> Iterator[Finding]:
+    """Yield every span that is not what its document says between its offsets."""
+    for doc, answer in state.answers.items():
+        text = answer.document.text if answer.document is not None else None
+        for number, span in enumerate(answer.value or (), start=1):
+            flaw = _flaw_of(span, text)
+            if flaw is not None:
+                again = "; look at the document and label it again"
+                yield Finding(LOG_FOLDER, f'span {number} of document "{doc}" is wrong: {flaw.rstrip(".")}{again}')
+
+
+def _flaw_of(span: Any, text: str | None) -> str | None:
+    whole = isinstance(span, dict) and all(type(span.get(name)) is int for name in ("start", "end"))
+    return slice_flaw(span, text) if whole else "it has no offsets"
 
 
 def _annotations(path: Path) -> list[dict[str, Any]] | None:

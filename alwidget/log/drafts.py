@@ -100,8 +100,13 @@ class Batch:
         self.slots.append(Slot(what["client"], repeated=False))
 
     def _answer(self, what: dict[str, Any]) -> None:
-        document, task = what.get("document"), self._task
-        value = task.validate(what.get("value"), text=document.text if document is not None else None)
+        task = self._task
+        document = what.get("document") or self._state.document(what["id"], what.get("key"))
+        try:
+            value = task.validate(what.get("value"), text=document.text if document is not None else None)
+        except LabelError as error:
+            message = f'Document "{what["id"]}": {error}'
+            raise LabelError(message) from error
         _check_value(value)
         what["value"] = value
         what.setdefault("origin", "human")
@@ -114,6 +119,9 @@ class Batch:
             self._put("label-add", {"value": {"name": name}, "origin": what["origin"], "group": what["group"]})
 
     def _label(self, kind: str, what: dict[str, Any]) -> None:
+        if not self._task.takes_labels:
+            message = f'A session of task "{self._task.name}" has no labels.'
+            raise LabelError(message)
         value = what["value"] = label_value(kind, what.get("value"), self._names)
         if kind == "label-add":
             self._learn(value["name"])

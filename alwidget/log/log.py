@@ -107,7 +107,8 @@ class Log(Recorder):
         if not read_only:
             info, trouble = _make(where, info)
             _check_task(where, info, chosen)
-        bound = tasks.get(chosen.name, open_labels=open_labels or info.open_labels)
+        coin = (open_labels or info.open_labels) and chosen.takes_labels
+        bound = tasks.get(chosen.name, open_labels=coin, overlap=chosen.overlap)
         state = State(info.base_labels(), key=chosen.key)
         reader = Reader(where)
         reader.reports = reports

@@ -238,8 +238,9 @@ def test_a_typing_error_is_named(wrong: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_another_task_at_the_same_path_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="not in this version"):
-        alw.annotate(texts(), labels=LABELS, task="tagging", path=tmp_path / "s.alw")
+    alw.annotate(texts(), labels=LABELS, path=tmp_path / "s.alw", model=SmallLearner()).close()
+    with pytest.raises(SessionError, match='is of task "classification"'):
+        alw.annotate(texts(), labels=LABELS, task="multilabel", path=tmp_path / "s.alw", strategy="random")
 
 
 def test_the_strategy_changes_while_it_runs(session: alw.Session) -> None:
