@@ -99,18 +99,24 @@ export class Controller {
     const draft = state.drafts.get(item.item);
     if (draft !== undefined && draft.now !== null) {
       const value = rules.clean(draft.now);
-      this.annotate(value, this.#origin(item, value), at);
+      this.#submit(item, value, this.#origin(item, value), at);
     } else if (state.recalled?.item === item.item && item.status === null && state.recalled.value !== null) {
       this.annotate(state.recalled.value, "human", at);
     } else if (item.status !== null) {
       this.store.dispatch({ type: "live" });
       this.#announce("Kept.");
     } else if (item.suggestion !== null) {
-      this.annotate(rules.clean(item.suggestion.value), "accepted", at);
-    } else if (rules.blank !== null) {
-      this.annotate(rules.blank, "human", at);
+      this.#submit(item, rules.clean(item.suggestion.value), "accepted", at);
     } else {
-      this.#announce("Choose a label.", false);
+      this.#submit(item, rules.blank, "human", at);
+    }
+  }
+
+  /** Typing into the card: all of one visit to its field is one step. */
+  type(from: unknown, value: string, visit: string): void {
+    const item = this.#open();
+    if (item !== null) {
+      this.store.dispatch({ type: "typed", item: item.item, from, value, visit });
     }
   }
 
@@ -308,6 +314,17 @@ export class Controller {
     return shownItem(state);
   }
 
+  /** Answer with this, or say why it is no answer yet. */
+  #submit(item: Item, value: unknown, origin: Decide["origin"], at?: number): void {
+    const reason = rulesOf(this.store.state.session?.task).refuse(value, item.suggestion);
+    if (reason === null) {
+      this.annotate(value, origin, at);
+    } else {
+      this.store.dispatch({ type: "nudge", text: reason });
+      this.#announce(reason, false);
+    }
+  }
+
   #give(name: string, at?: number): void {
     if (this.#take === null) {
       this.annotate(name, "human", at);
@@ -339,7 +356,7 @@ export class Controller {
     if (item.suggestion === null) {
       return "human";
     }
-    return accepts(rulesOf(this.store.state.session?.task), value, item.suggestion.value) ? "accepted" : "edited";
+    return accepts(rulesOf(this.store.state.session?.task), value, item.suggestion) ? "accepted" : "edited";
   }
 
   #turn(action: "undo" | "redo"): void {

@@ -30,7 +30,6 @@ export interface DemoOptions extends FakeOptions {
 export function kernel(options: DemoOptions = {}): FakeKernel {
   const made = new FakeKernel({ documents: documents(options.count ?? 500), suggest: true, ...options });
   made.latency = options.latency ?? 8;
-  const labels = made.session.labels.map(({ name }) => name);
   for (let i = 0; i < (options.answered ?? 0); i += 1) {
     const item = made.session.order[i];
     made.session.decide({
@@ -40,7 +39,10 @@ export function kernel(options: DemoOptions = {}): FakeKernel {
       client: `earlier-${i}`,
       action: i % 17 === 5 ? "skip" : i % 23 === 7 ? "flag" : "annotate",
       item: item ?? null,
-      value: i % 17 === 5 || i % 23 === 7 ? null : (labels[(i * i + 1) % labels.length] ?? null),
+      value:
+        i % 17 === 5 || i % 23 === 7
+          ? null
+          : made.session.task.answer(i, made.session.labels, made.session.items.get(item ?? "")),
       target: null,
       note: i % 23 === 7 ? "two topics?" : null,
       origin: i % 3 === 0 ? "accepted" : "human",

@@ -1,6 +1,8 @@
 /** A session as the kernel keeps it, small and in memory: the log, the queue, undo and redo, as `SessionHost` has them. */
 import type { Ack, Counts, Decide, HistoryEntry, Item, LabelInfo, Snapshot, Status } from "../src/protocol";
 import { PROTOCOL_VERSION } from "../src/protocol";
+import { names } from "../src/state/answers";
+import { type FakeTask, fakeTask } from "./fake-tasks";
 
 export interface FakeOptions {
   session?: string;
@@ -25,6 +27,7 @@ interface Said {
 
 export class FakeSession {
   readonly options: FakeOptions;
+  readonly task: FakeTask;
   readonly items = new Map<string, Item>();
   readonly order: string[];
   readonly said: Said[] = [];
@@ -35,7 +38,8 @@ export class FakeSession {
 
   constructor(options: FakeOptions = {}) {
     this.options = options;
-    const labels = options.labels ?? ["World", "Sports", "Business", "Sci/Tech"];
+    this.task = fakeTask(options.task ?? "classification");
+    const labels = options.labels ?? (options.task === "generation" ? [] : LABELS);
     const pairs = Array.isArray(labels) ? labels.map((name) => [name, ""] as const) : Object.entries(labels);
     this.labels = pairs.map(([name, definition]) => ({ name, definition, count: 0 }));
     for (const [index, given] of (options.documents ?? documents(40)).entries()) {
@@ -148,9 +152,9 @@ export class FakeSession {
       this.labels = [...this.labels, { name: String(decide.value), definition: "", count: 0 }];
       labels = this.labels;
     } else {
-      const name = this.labels.some((label) => label.name === decide.value);
-      if (decide.action === "annotate" && !name) {
-        throw new Error(`"${String(decide.value)}" is not one of the labels.`);
+      const wrong = decide.action === "annotate" ? this.task.wrong(decide.value, this.labels) : null;
+      if (wrong !== null) {
+        throw new Error(wrong);
       }
       const said: Said = { decide, undone: false, time: new Date().toISOString() };
       this.said.push(said);
@@ -209,7 +213,8 @@ export class FakeSession {
       if (decide.action === "clear") Object.assign(next, { answer: null, status: null });
       this.items.set(item.item, next);
     }
-    const count = (name: string) => [...this.items.values()].filter((item) => item.answer === name).length;
+    const count = (name: string) =>
+      [...this.items.values()].filter(({ answer }) => names(answer).includes(name)).length;
     this.labels = this.labels.map((label) => ({ ...label, count: count(label.name) }));
   }
 
@@ -222,7 +227,7 @@ export class FakeSession {
       position: index,
       text_pair: null,
       source: null,
-      suggestion: suggest ? this.#suggestion(index) : null,
+      suggestion: suggest ? this.task.suggest(index, this.labels, given) : null,
       why: suggest ? this.#why(index) : null,
       answer: null,
       status: null,
@@ -231,16 +236,12 @@ export class FakeSession {
     };
   }
 
-  #suggestion(index: number) {
-    const weights = this.labels.map((_, i) => 1 / (1 + ((i * 7 + index * 3) % this.labels.length) * 2));
-    const sum = weights.reduce((a, b) => a + b, 0);
-    const probs = weights.map((weight) => weight / sum);
-    const best = probs.indexOf(Math.max(...probs));
-    return { value: this.labels[best]?.name ?? "", confidence: probs[best] ?? 0, probs, candidates: null };
-  }
-
   #why(index: number) {
     const [a, b] = [this.labels[0]?.name, this.labels[2]?.name ?? this.labels[1]?.name];
+    const text =
+      this.options.task === "generation"
+        ? "it is unlike the documents that have a text"
+        : `the model is torn between ${b} and ${a}`;
     return {
       strategy: "tyrogue",
       round: 7,
@@ -248,10 +249,12 @@ export class FakeSession {
       of: 50,
       score: 0.67,
       propensity: null,
-      text: `the model is torn between ${b} and ${a}`,
+      text,
     };
   }
 }
+
+const LABELS = ["World", "Sports", "Business", "Sci/Tech"];
 
 const STRATEGIES = [
   {

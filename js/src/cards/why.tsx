@@ -8,9 +8,10 @@ export function Why({ item }: { item: Item }) {
   const { controller } = useApp();
   const state = useState_();
   const back = !isLive(state);
+  const line = item.status !== null || back ? <Answered item={item} /> : <Reason item={item} />;
   return (
     <div class="alwidget-why" data-testid="why">
-      <p dir="auto">{item.status !== null || back ? <Answered item={item} /> : <Reason item={item} />}</p>
+      {state.nudge === null ? <p dir="auto">{line}</p> : <p class="is-warn">{state.nudge}</p>}
       {back && (
         <button type="button" class="alwidget-link" data-testid="back" onClick={() => controller.backToLive()}>
           back to the queue
@@ -27,11 +28,12 @@ function Answered({ item }: { item: Item }) {
   }
   const entry = history.find((other) => other.item === item.item && !other.undone);
   const origin = entry?.origin === "accepted" ? ", as suggested" : "";
-  const said = item.answer === null ? item.status : rulesOf(session?.task).describe(item.answer);
+  const { describe, change } = rulesOf(session?.task);
+  const said = item.answer === null ? item.status : describe(item.answer);
   return (
     <>
       You said <b>{said}</b>
-      {origin}. Another label changes it; Enter keeps it.
+      {origin}. {change}
     </>
   );
 }

@@ -1,6 +1,6 @@
 /** Decisions as the page makes them: at once, before the kernel has heard. */
 import type { Decide, HistoryEntry, Item } from "../protocol";
-import { answerOf, delta, outcome, withAnswer } from "./answers";
+import { answerOf, delta, names, outcome, withAnswer } from "./answers";
 import { withoutDraft } from "./drafts";
 import { isLive, putAhead, putBehind, toLive, withItems } from "./line";
 import type { Answer, Pending, State, Step } from "./types";
@@ -174,11 +174,11 @@ function paced(state: State, decide: Decide): State {
 }
 
 function recent(labels: readonly string[], decide: Decide): readonly string[] {
-  if (decide.action !== "annotate" || typeof decide.value !== "string") {
+  if (decide.action !== "annotate") {
     return labels;
   }
-  const value = decide.value;
-  return [value, ...labels.filter((label) => label !== value)].slice(0, RECENT_LABELS);
+  const used = names(decide.value);
+  return [...used, ...labels.filter((label) => !used.includes(label))].slice(0, RECENT_LABELS);
 }
 
 export function recalledFrom(step: Pick<Step, "item" | "action" | "after">): State["recalled"] {

@@ -8,6 +8,8 @@ export interface Draft {
   now: unknown;
   past: readonly unknown[];
   future: readonly unknown[];
+  /** The visit to a field in which the last step was typed and may go on growing. */
+  visit?: string;
 }
 
 export type Drafts = ReadonlyMap<string, Draft>;
@@ -18,6 +20,24 @@ const STEPS_KEPT = 500;
 export function edited(state: State, item: string, from: unknown, value: unknown): State {
   const draft = state.drafts.get(item) ?? { now: from, past: [], future: [] };
   return withDraft(state, item, { now: value, past: [...draft.past, draft.now].slice(-STEPS_KEPT), future: [] });
+}
+
+/**
+ * Typing: all of it during one visit to the field is one step, so that the field's own undo has the finer ones; where it
+ * leads back to the text from before the visit there is no step.
+ */
+export function typed(state: State, item: string, from: unknown, value: string, visit: string): State {
+  const draft = state.drafts.get(item);
+  if (draft?.visit !== visit) {
+    const next = edited(state, item, from, value);
+    const made = next.drafts.get(item);
+    return made === undefined ? next : withDraft(next, item, { ...made, visit });
+  }
+  if (value !== draft.past.at(-1)) {
+    return withDraft(state, item, { ...draft, now: value, future: [] });
+  }
+  const past = draft.past.slice(0, -1);
+  return past.length === 0 ? withoutDraft(state, item) : withDraft(state, item, { now: value, past, future: [] });
 }
 
 /** The draft without its last edit, or with the one that was taken back last; the same state where there is none. */

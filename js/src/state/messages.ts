@@ -2,6 +2,7 @@
 import type { Ack, HistoryEntry, Item, Queue, Snapshot, StatusMessage } from "../protocol";
 import { answerOf, moveLabel, outcome, withAnswer } from "./answers";
 import { recalledFrom, refused, relaid, setAnswer, withEntry } from "./decide";
+import { withoutDraft } from "./drafts";
 import { appendAhead, isLive, pruned, putAhead, putBehind, replaceAhead, toLive, withItems } from "./line";
 import { initialState, type State, type Step } from "./types";
 
@@ -246,7 +247,7 @@ export function followed(state: State, item: Item, countLabels: boolean): State 
     next = back && next.items.has(item.item) ? putAhead(next, item.item, true) : next;
     return next.shown === null ? toLive(next) : next;
   }
-  next = putBehind(next, item.item);
+  next = putBehind(withoutDraft(next, item.item), item.item);
   return wasLive ? toLive(next) : next;
 }
 

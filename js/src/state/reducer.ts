@@ -1,7 +1,7 @@
 /** All changes of the page's state, as one pure function: `reduce(state, event)`. */
 import type { Ack, Decide, Item, Queue, Snapshot, StatusMessage } from "../protocol";
 import { adopted, asked, decided, redone, undone } from "./decide";
-import { type Drafts, edited, turned, withoutDraft } from "./drafts";
+import { type Drafts, edited, turned, typed, withoutDraft } from "./drafts";
 import { browse, putBehind, toLive, withItems, without } from "./line";
 import {
   followed,
@@ -31,6 +31,7 @@ export type Event =
   | { type: "undo" | "redo"; decide: Decide; step: Step | null }
   | { type: "adopt"; decides: readonly Decide[] }
   | { type: "edit"; item: string; from: unknown; value: unknown }
+  | { type: "typed"; item: string; from: unknown; value: string; visit: string }
   | { type: "turn-edit"; item: string; way: "back" | "forth" }
   | { type: "drop-draft"; item: string }
   | { type: "drafts"; drafts: Drafts }
@@ -43,6 +44,7 @@ export type Event =
   | { type: "toast"; toast: Toast }
   | { type: "dismiss"; key: number }
   | { type: "announce"; text: string }
+  | { type: "nudge"; text: string }
   | { type: "link"; link: Link }
   | { type: "saved"; now: string }
   | { type: "option"; status: Partial<State["status"]> }
@@ -50,8 +52,25 @@ export type Event =
   | { type: "failure"; text: string };
 
 const TOASTS = 3;
+/** What a person does about a nudge, or instead. */
+const ANSWERS_NUDGE: ReadonlySet<Event["type"]> = new Set([
+  "edit",
+  "typed",
+  "turn-edit",
+  "decide",
+  "undo",
+  "redo",
+  "browse",
+  "show",
+  "live",
+]);
 
 export function reduce(state: State, event: Event): State {
+  const next = reduced(state, event);
+  return next.nudge !== null && ANSWERS_NUDGE.has(event.type) ? { ...next, nudge: null } : next;
+}
+
+function reduced(state: State, event: Event): State {
   switch (event.type) {
     case "snapshot":
       return onSnapshot(state, event.snapshot, event.live, event.memory);
@@ -91,6 +110,7 @@ type PageEvent = Extract<
   {
     type:
       | "edit"
+      | "typed"
       | "turn-edit"
       | "drop-draft"
       | "drafts"
@@ -103,6 +123,7 @@ type PageEvent = Extract<
       | "toast"
       | "dismiss"
       | "announce"
+      | "nudge"
       | "link"
       | "saved"
       | "option"
@@ -116,6 +137,8 @@ function reducePage(state: State, event: PageEvent): State {
   switch (event.type) {
     case "edit":
       return edited(state, event.item, event.from, event.value);
+    case "typed":
+      return typed(state, event.item, event.from, event.value, event.visit);
     case "turn-edit":
       return turned(state, event.item, event.way);
     case "drop-draft":
@@ -143,6 +166,8 @@ function reducePage(state: State, event: PageEvent): State {
       return { ...state, toasts: state.toasts.filter(({ key }) => key !== event.key) };
     case "announce":
       return { ...state, announcement: event.text };
+    case "nudge":
+      return { ...state, nudge: event.text };
     case "link":
       return state.link.kind === event.link.kind ? state : { ...state, link: event.link };
     case "saved":

@@ -69,6 +69,20 @@ export function shownItem(state: State): Item | null {
   return state.shown === null ? null : (state.items.get(state.shown) ?? null);
 }
 
+/** What the card says now: what was edited, else the answer that stands or was taken back, else what the model suggests. */
+export function saying(state: State, item: Item): { value: unknown; by: "person" | "model" | "nobody" } {
+  const draft = state.drafts.get(item.item);
+  if (draft !== undefined) {
+    return { value: draft.now, by: "person" };
+  }
+  const recalled = state.recalled?.item === item.item ? state.recalled.value : null;
+  const answer = item.status === null ? recalled : item.answer;
+  if (answer !== null || item.status !== null) {
+    return { value: answer, by: "person" };
+  }
+  return item.suggestion === null ? { value: null, by: "nobody" } : { value: item.suggestion.value, by: "model" };
+}
+
 /** Documents that wait after the card: those held here, and those the kernel has ready beyond them. */
 export function ahead(state: State): number {
   const held = Math.max(0, state.queue.length - 1);

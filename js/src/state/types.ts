@@ -102,6 +102,8 @@ export interface State {
   prompt: PromptName | null;
   toasts: readonly Toast[];
   announcement: string;
+  /** Why the card was not submitted just now, until something is done about it. */
+  nudge: string | null;
   recentLabels: readonly string[];
   failure: string | null;
   /** Why the kernel cannot write decisions down for now; they wait, and are sent again. */
@@ -150,6 +152,7 @@ export function initialState(): State {
     prompt: null,
     toasts: [],
     announcement: "",
+    nudge: null,
     recentLabels: [],
     failure: null,
     trouble: null,

@@ -86,13 +86,14 @@ function PickerHints() {
 /** What Enter does now, in words; where room is short the verb alone is shown. */
 export function mainAction(state: State): { verb: string; what: string; ready: boolean } {
   const item = shownItem(state);
-  const { blank, brief } = rulesOf(state.session?.task);
+  const { blank, brief, refuse, first } = rulesOf(state.session?.task);
+  const nothing = { verb: first[0], what: first[1], ready: false };
   if (item === null) {
-    return { verb: "Choose", what: "a label", ready: false };
+    return nothing;
   }
   const draft = state.drafts.get(item.item)?.now ?? null;
   if (draft !== null) {
-    return { verb: "Submit", what: brief(draft), ready: true };
+    return refuse(draft, item.suggestion) === null ? { verb: "Submit", what: brief(draft), ready: true } : nothing;
   }
   if (item.status !== null) {
     return { verb: "Keep", what: item.answer === null ? "" : brief(item.answer), ready: true };
@@ -100,10 +101,10 @@ export function mainAction(state: State): { verb: string; what: string; ready: b
   if (state.recalled?.item === item.item && state.recalled.value !== null) {
     return { verb: "Again", what: brief(state.recalled.value), ready: true };
   }
-  if (item.suggestion !== null) {
-    return { verb: "Accept", what: brief(item.suggestion.value), ready: true };
+  const { suggestion } = item;
+  if (suggestion !== null) {
+    const ready = refuse(suggestion.value, suggestion) === null;
+    return ready ? { verb: "Accept", what: brief(suggestion.value), ready } : nothing;
   }
-  return blank === null
-    ? { verb: "Choose", what: "a label", ready: false }
-    : { verb: "Submit", what: brief(blank), ready: true };
+  return blank === null ? nothing : { verb: "Submit", what: brief(blank), ready: true };
 }
