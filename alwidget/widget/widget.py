@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from alwidget.widget.handler import Handler
 from alwidget.widget.host import Host
 from alwidget.widget.outbox import Outbox
 from alwidget.widget.progress import Progress
+from alwidget.widget.promptness import prompt
 from alwidget.widget.protocol import Notice, Snapshot, ToPage
 
 __all__ = ["AnnotationWidget"]
@@ -79,7 +81,8 @@ class AnnotationWidget(anywidget.AnyWidget):
         self._counting = threading.Lock()
         self.set_trait("progress", self._counted.value)
         self._outbox = Outbox(self.send, set_progress=self._set_progress, refresh=self._fresh)
-        self._handler = Handler(host, self._post, greeted=self._outbox.hello, session=snapshot.session)
+        self._at_ease: Callable[[], None] | None = None
+        self._handler = Handler(host, self._post, greeted=self._greeted, session=snapshot.session)
         self.on_msg(self._on_message)
         self._unsubscribe = host.subscribe(self._pushed)
 
@@ -88,6 +91,12 @@ class AnnotationWidget(anywidget.AnyWidget):
     def _on_message(self, _widget: object, content: object, _buffers: object) -> None:
         """Hand on what a page said."""
         self._handler(content)
+
+    def _greeted(self) -> None:
+        """Begin to send, and to answer promptly: a page is there."""
+        if self._at_ease is None and not self._retired:
+            self._at_ease = prompt()
+        self._outbox.hello()
 
     def _post(self, message: ToPage) -> None:
         """Send a message, and count."""
@@ -162,6 +171,7 @@ class AnnotationWidget(anywidget.AnyWidget):
         self._unsubscribe()
         self._outbox.post(Notice(level="warning", text=reason))
         self._outbox.flush(_PATIENCE)
+        self._ease()
 
     def close(self) -> None:
         """Take the widget off every page and end its thread. The session goes on."""
@@ -173,9 +183,14 @@ class AnnotationWidget(anywidget.AnyWidget):
             self._retired = True
             self._unsubscribe()
         self._outbox.stop(_PATIENCE)
+        self._ease()
         super().close()
         # ipywidgets shadows the method with None; a closed widget still shows its table
         self.__dict__.pop("_repr_mimebundle_", None)
+
+    def _ease(self) -> None:
+        if self._at_ease is not None:
+            self._at_ease()
 
 
 def _trait(snapshot: Snapshot) -> dict[str, Any]:

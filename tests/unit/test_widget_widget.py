@@ -243,6 +243,16 @@ def test_the_trait_is_bounded(static):
     widget.close()
 
 
+@pytest.mark.parametrize("end", ["retire", "close"])
+def test_the_interpreter_is_prompt_while_a_page_is_open(page, widget, end):
+    before = sys.getswitchinterval()
+    page.hello()
+    page.hello()
+    assert sys.getswitchinterval() < before
+    getattr(widget, end)()
+    assert sys.getswitchinterval() == before
+
+
 def test_retired_it_says_why_and_keeps_its_table(page, widget, host):
     page.hello()
     page.decide()
