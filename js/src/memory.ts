@@ -2,7 +2,8 @@
  * What a browser remembers of a session across reloads, so that a page which starts from the widget's old snapshot
  * neither asks again what was answered since, nor jumps to another card, nor forgets how much is saved.
  *
- * The answered documents and the counts are shared by all tabs; the card that was shown is each tab's own.
+ * The answered documents and the counts are shared by all tabs; the card that was shown is each tab's own. All of it
+ * is written a moment later, after the next card was painted: what must not be lost stands in the outbox.
  */
 import type { Store } from "./lib/storage";
 import type { Counts, Item, Snapshot } from "./protocol";
@@ -13,6 +14,7 @@ const DECIDED_KEPT = 500;
 /** Longer documents are remembered by their id alone: writing them would be felt. */
 const LARGEST_CARD = 20_000;
 const SEEN = "alwidget:seen:";
+const AFTER_PAINT_MS = 20;
 
 interface Seen {
   decided: string[];
@@ -32,6 +34,8 @@ export class BrowserMemory {
   readonly #listed = new Set<string>();
   #session: string | null = null;
   #card: string | null = null;
+  readonly #later = new Map<string, () => void>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(stores: { local: Store; session: Store }) {
     this.#local = stores.local;
@@ -40,6 +44,7 @@ export class BrowserMemory {
 
   /** Read what is known of the session of this snapshot. */
   recall(snapshot: Snapshot, live: boolean): Recalled {
+    this.flush();
     this.#session = snapshot.session;
     if (!live) {
       for (const { item } of snapshot.queue) this.#listed.add(item);
@@ -60,13 +65,15 @@ export class BrowserMemory {
     if (!this.#listed.has(id)) {
       return;
     }
-    const known = this.#seen() ?? { decided: [], counts: null };
-    const decided = known.decided.filter((other) => other !== id);
-    this.#write({ ...known, decided: (answered ? [...decided, id] : decided).slice(-DECIDED_KEPT) });
+    this.#soon(`decided ${id}`, () => {
+      const known = this.#seen() ?? { decided: [], counts: null };
+      const decided = known.decided.filter((other) => other !== id);
+      this.#write({ ...known, decided: (answered ? [...decided, id] : decided).slice(-DECIDED_KEPT) });
+    });
   }
 
   counts(counts: Counts): void {
-    this.#write({ decided: this.#seen()?.decided ?? [], counts });
+    this.#soon("counts", () => this.#write({ decided: this.#seen()?.decided ?? [], counts }));
   }
 
   /** The live card: written only when it is another one. */
@@ -76,12 +83,32 @@ export class BrowserMemory {
       return;
     }
     this.#card = id;
-    this.#tab.set(this.#key("at"), JSON.stringify(id));
-    if (item === null || item.text.length + (item.text_pair?.length ?? 0) > LARGEST_CARD) {
-      this.#tab.remove(this.#key("card"));
-    } else {
-      this.#tab.set(this.#key("card"), JSON.stringify({ ...item, answer: null, status: null }));
+    this.#soon("card", () => {
+      this.#tab.set(this.#key("at"), JSON.stringify(id));
+      if (item === null || item.text.length + (item.text_pair?.length ?? 0) > LARGEST_CARD) {
+        this.#tab.remove(this.#key("card"));
+      } else {
+        this.#tab.set(this.#key("card"), JSON.stringify({ ...item, answer: null, status: null }));
+      }
+    });
+  }
+
+  /** Write what waits to be written. */
+  flush(): void {
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+      this.#timer = null;
     }
+    const due = [...this.#later.values()];
+    this.#later.clear();
+    for (const write of due) write();
+  }
+
+  /** Write a moment later; of several with one name only the last. */
+  #soon(name: string, write: () => void): void {
+    this.#later.delete(name);
+    this.#later.set(name, write);
+    this.#timer ??= setTimeout(() => this.flush(), AFTER_PAINT_MS);
   }
 
   #key(what: string): string {

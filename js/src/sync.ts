@@ -91,6 +91,7 @@ export class Sync {
 
   stop(): void {
     viewsAlive().delete(this.view);
+    this.#memory.flush();
     this.#outbox?.release();
     for (const stop of this.#stops.splice(0)) stop();
     this.#requests.close();
