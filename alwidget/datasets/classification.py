@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from alwidget.datasets.harvest import Docstring, harvest
 from alwidget.datasets.prose import prose
@@ -15,7 +15,7 @@ SHORTEST_METHOD = 45
 """A method must say more than a function to be of use: "Fit the model." stands in every subpackage."""
 
 
-def build(progress: Callable[[str], None] | None = None) -> list[dict[str, str]]:
+def build() -> list[dict[str, Any]]:
     """Return records with ``id`` (the full dotted name), ``text`` and ``label``, sorted by label and id.
 
     The text is the object's own name and its prose. Prose that stands under two labels is left out altogether, since
@@ -26,8 +26,6 @@ def build(progress: Callable[[str], None] | None = None) -> list[dict[str, str]]
     ambiguous: set[str] = set()
     for subject in SUBJECTS:
         for place in subject.places:
-            if progress is not None:
-                progress(place.partition(":")[0])
             for found in harvest(place):
                 body = prose(found.doc, modules=modules)
                 if not _usable(found, body):

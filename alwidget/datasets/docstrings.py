@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from alwidget.datasets.store import Records, cached
+from alwidget.datasets import classification, generation, multilabel, tagging
+from alwidget.datasets.store import Records, all_text, cached
 from alwidget.datasets.subjects import SUBJECTS
 from alwidget.errors import ArgumentError, near_miss
 
@@ -18,29 +20,44 @@ if TYPE_CHECKING:
 __all__ = ["available", "docstrings", "labels"]
 
 
-def _classification() -> Records:
-    from alwidget.datasets.classification import build
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """How the corpus of a task is built, what its labels are, and what a whole record is."""
 
-    return build()
+    build: Callable[[], Records]
+    labels: Callable[[], Mapping[str, str]]
+    whole: Callable[[dict[str, Any]], bool]
 
 
-_BUILDERS: dict[str, Callable[[], Records]] = {"classification": _classification}
-_PLANNED = ("tagging", "generation")
+def _subjects() -> dict[str, str]:
+    return {subject.label: subject.definition for subject in SUBJECTS}
+
+
+_CORPORA = {
+    "classification": _Corpus(classification.build, _subjects, all_text),
+    "multilabel": _Corpus(multilabel.build, lambda: multilabel.LABELS, multilabel.whole),
+    "tagging": _Corpus(tagging.build, lambda: tagging.LABELS, tagging.whole),
+    "generation": _Corpus(generation.build, dict, all_text),
+}
 
 
 def available() -> dict[str, tuple[str, ...]]:
     """Return the corpora by name, each with the tasks that it has gold labels for."""
-    return {"docstrings": tuple(_BUILDERS)}
+    return {"docstrings": tuple(_CORPORA)}
 
 
 def labels(task: str = "classification") -> dict[str, str]:
     """Return the labels of the corpus with a definition each, ready for ``alw.annotate(…, labels=…)``.
 
+    There are none for ``"generation"``, where the answer is a text.
+
     >>> labels()["stats"]
     'Statistics: distributions, tests, summaries, resampling.'
+    >>> list(labels("tagging"))
+    ['name', 'type', 'default']
     """
     _check_task(task)
-    return {subject.label: subject.definition for subject in SUBJECTS}
+    return dict(_CORPORA[task].labels())
 
 
 def docstrings(
@@ -55,10 +72,12 @@ def docstrings(
     Parameters
     ----------
     task
-        ``"classification"``: which subpackage the docstring belongs to (see `labels`).
+        ``"classification"``: which subpackage the docstring belongs to (see `labels`). ``"multilabel"``: which kinds
+        of value a parameter takes, told from its name and description. ``"tagging"``: names, types and defaults of
+        parameters. ``"generation"``: the summary line, written from the description that follows it.
     n
-        At most so many rows; None for all of them, which are between 2,000 and 4,000, depending on the versions of
-        the libraries.
+        At most so many rows; None for all of them, which are between 1,500 and 7,000, depending on the task and the
+        versions of the libraries.
     seed
         The order of the rows. They are shuffled, so that every part of the frame is a fair sample; the same seed and
         the same versions of the libraries give the same frame.
@@ -69,25 +88,31 @@ def docstrings(
     Returns
     -------
     pandas.DataFrame
-        Columns ``id`` (the object's full name), ``text`` (its own name and its prose, at most about 650 characters,
-        without code, parameters or module paths) and ``label``.
+        Columns ``id`` (the object's full name, with the parameter or a number where there are several documents of
+        one), ``text`` (at most 900 characters, without markup, code or module paths) and the gold answer in the form
+        that a session records: ``label`` (a name), ``labels`` (a list of names, empty where none fits), ``spans`` (a
+        list of ``{"start", "end", "label", "text"}`` in code points, sorted) or ``target`` (a text).
 
     Raises
     ------
     ArgumentError
-        If the task does not exist or is not in this version, or `n` is not a positive number.
+        If the task does not exist, or `n` is not a positive number.
 
     Examples
     --------
     >>> from alwidget import datasets
     >>> list(datasets.docstrings("classification", n=100).columns)
     ['id', 'text', 'label']
+    >>> row = datasets.docstrings("tagging", n=1).iloc[0]
+    >>> all(row["text"][span["start"] : span["end"]] == span["text"] for span in row["spans"])
+    True
     """
     _check_task(task)
     _check_rows(n)
     import pandas as pd
 
-    records = cached(f"docstrings-{task}", _BUILDERS[task], cache_dir=cache_dir)
+    corpus = _CORPORA[task]
+    records = cached(f"docstrings-{task}", corpus.build, whole=corpus.whole, cache_dir=cache_dir)
     order = list(range(len(records)))
     random.Random(seed).shuffle(order)
     return pd.DataFrame([records[i] for i in order[:n]])
@@ -101,11 +126,8 @@ def _check_rows(n: Any) -> None:
 
 
 def _check_task(task: str) -> None:
-    if task in _BUILDERS:
-        return
-    options = ", ".join(f'"{name}"' for name in _BUILDERS)
-    if task in _PLANNED:
-        message = f'The docstring corpus for "{task}" is not in this version yet; there is {options}.'
-    else:
-        message = f'There is no docstring corpus for "{task}"; choose from {options}.{near_miss(task, _BUILDERS)}'
-    raise ArgumentError(message)
+    if task not in _CORPORA:
+        options = ", ".join(f'"{name}"' for name in _CORPORA)
+        hint = near_miss(task, _CORPORA)
+        message = f'There is no docstring corpus for "{task}"; choose from {options}.{hint}'
+        raise ArgumentError(message)

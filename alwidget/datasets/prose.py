@@ -118,6 +118,8 @@ def _without_paths(text: str, modules: frozenset[str]) -> str:
         return "this package" if name in modules else name
 
     text = _DOTTED.sub(last, text)
+    if not modules:
+        return text
     inner = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(modules)))})\.(?=\w)")
     text = inner.sub("", text)
     snake = [re.escape(name) for name in sorted(modules) if "_" in name]

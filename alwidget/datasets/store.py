@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Records", "cached", "folder"]
+__all__ = ["Records", "all_text", "cached", "folder"]
 
-Records = list[dict[str, str]]
+Records = list[dict[str, Any]]
 
 LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn")
 RECIPE = 1
@@ -26,14 +27,25 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("alwidget")) / "datasets"
 
 
-def cached(name: str, build: Callable[[], Records], *, cache_dir: str | os.PathLike[str] | None = None) -> Records:
+def all_text(record: dict[str, Any]) -> bool:
+    """Return whether a record holds nothing but strings."""
+    return all(isinstance(value, str) for value in record.values())
+
+
+def cached(
+    name: str,
+    build: Callable[[], Records],
+    *,
+    whole: Callable[[dict[str, Any]], bool] = all_text,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Records:
     """Return the corpus called `name`, read from the cache or built and written there.
 
-    A cache that cannot be read is built again, and one that cannot be written is done without: a cache only saves
-    seconds.
+    A cache that cannot be read, or with a record that is not `whole`, is built again, and one that cannot be written
+    is done without: a cache only saves seconds.
     """
     path = Path(cache_dir if cache_dir is not None else folder()) / f"{name}-{_fingerprint()}.json"
-    records = _read(path)
+    records = _read(path, whole)
     if records is None:
         records = build()
         _write(path, records)
@@ -50,15 +62,14 @@ def _fingerprint() -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
-def _read(path: Path) -> Records | None:
+def _read(path: Path, whole: Callable[[dict[str, Any]], bool]) -> Records | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(found, list) or not found:
         return None
-    whole = all(isinstance(row, dict) and all(isinstance(v, str) for v in row.values()) for row in found)
-    return found if whole else None
+    return found if all(isinstance(row, dict) and whole(row) for row in found) else None
 
 
 def _write(path: Path, records: Records) -> None:

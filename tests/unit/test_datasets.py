@@ -123,12 +123,10 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     assert store.cached("c", lambda: rows, cache_dir=blocked / "inside") == rows
 
 
-def test_unknown_and_planned_tasks_are_told_apart():
-    with pytest.raises(ArgumentError, match="not in this version yet"):
-        datasets.docstrings("tagging")
+def test_an_unknown_task_names_the_ones_there_are():
     with pytest.raises(ArgumentError, match='Did you mean "classification"'):
         datasets.docstrings("clasification")
-    with pytest.raises(ArgumentError, match="no docstring corpus"):
+    with pytest.raises(ArgumentError, match='"classification", "multilabel", "tagging", "generation"'):
         datasets.labels("nonsense")
 
 
@@ -139,7 +137,7 @@ def test_a_number_of_rows_that_makes_no_sense_is_refused(n):
 
 
 def test_available_names_the_corpora_and_their_tasks():
-    assert datasets.available() == {"docstrings": ("classification",)}
+    assert datasets.available() == {"docstrings": ("classification", "multilabel", "tagging", "generation")}
 
 
 def test_a_module_that_is_not_there_gives_nothing():
@@ -191,3 +189,7 @@ def test_long_prose_is_cut_where_a_sentence_or_a_word_ends():
     words = prose.shorten("word " * 100, 32)
     assert len(words) <= 32
     assert words == "word word word word word word…"
+
+
+def test_without_modules_no_full_stop_is_lost():
+    assert prose.prose("Between 0.5 and np.inf, as in a.b.", modules=()) == "Between 0.5 and inf, as in a.b."
