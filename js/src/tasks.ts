@@ -2,6 +2,7 @@
 import { plural } from "./lib/format";
 import { same } from "./lib/same";
 import type { Suggestion } from "./protocol";
+import * as spans from "./spans/model";
 
 export interface TaskRules {
   /** What Enter submits where nothing was said or suggested; null where an answer is needed first. */
@@ -55,8 +56,19 @@ const GENERATION: TaskRules = {
   change: "Editing it changes it.",
 };
 
+const TAGGING: TaskRules = {
+  blank: [],
+  clean: spans.clean,
+  describe: spans.describe,
+  brief: spans.brief,
+  refuse: () => null,
+  first: ["Submit", "no spans"],
+  change: "Editing the spans changes it; Enter keeps it.",
+};
+
 const TASKS: Readonly<Record<string, TaskRules>> = {
   classification: PLAIN,
+  tagging: TAGGING,
   multilabel: MULTILABEL,
   generation: GENERATION,
 };

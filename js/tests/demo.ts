@@ -28,7 +28,7 @@ export interface DemoOptions extends FakeOptions {
 }
 
 export function kernel(options: DemoOptions = {}): FakeKernel {
-  const made = new FakeKernel({ documents: documents(options.count ?? 500), suggest: true, ...options });
+  const made = new FakeKernel({ documents: documents(options.count ?? 500, options.task), suggest: true, ...options });
   made.latency = options.latency ?? 8;
   for (let i = 0; i < (options.answered ?? 0); i += 1) {
     const item = made.session.order[i];

@@ -2,6 +2,7 @@
 import type { Ack, Counts, Decide, HistoryEntry, Item, LabelInfo, Snapshot, Status } from "../src/protocol";
 import { PROTOCOL_VERSION } from "../src/protocol";
 import { names } from "../src/state/answers";
+import { NOTE_LABELS, notes, wordsOf } from "./fake-spans";
 import { type FakeTask, fakeTask } from "./fake-tasks";
 
 export interface FakeOptions {
@@ -39,10 +40,11 @@ export class FakeSession {
   constructor(options: FakeOptions = {}) {
     this.options = options;
     this.task = fakeTask(options.task ?? "classification");
-    const labels = options.labels ?? (options.task === "generation" ? [] : LABELS);
+    const own: Record<string, string[]> = { generation: [], tagging: NOTE_LABELS };
+    const labels = options.labels ?? own[options.task ?? ""] ?? LABELS;
     const pairs = Array.isArray(labels) ? labels.map((name) => [name, ""] as const) : Object.entries(labels);
     this.labels = pairs.map(([name, definition]) => ({ name, definition, count: 0 }));
-    for (const [index, given] of (options.documents ?? documents(40)).entries()) {
+    for (const [index, given] of (options.documents ?? documents(40, options.task)).entries()) {
       const item = this.#item(index, given);
       this.items.set(item.item, item);
     }
@@ -152,7 +154,11 @@ export class FakeSession {
       this.labels = [...this.labels, { name: String(decide.value), definition: "", count: 0 }];
       labels = this.labels;
     } else {
-      const wrong = decide.action === "annotate" ? this.task.wrong(decide.value, this.labels) : null;
+      const about = this.items.get(decide.item ?? "");
+      const wrong =
+        decide.action === "annotate"
+          ? this.task.wrong(decide.value, this.labels, about, this.options.overlap === true)
+          : null;
       if (wrong !== null) {
         throw new Error(wrong);
       }
@@ -223,7 +229,7 @@ export class FakeSession {
     return {
       item: `doc-${index}`,
       text: `Document ${index}`,
-      words: null,
+      words: this.options.task === "tagging" && given.words === undefined ? wordsOf(given.text ?? "") : null,
       position: index,
       text_pair: null,
       source: null,
@@ -282,7 +288,10 @@ const SENTENCES = [
   "Grain prices fell for the fourth week as rain came to the plains and ships queued at the strait.",
 ];
 
-export function documents(n: number): Partial<Item>[] {
+export function documents(n: number, task = "classification"): Partial<Item>[] {
+  if (task === "tagging") {
+    return notes(n);
+  }
   return Array.from({ length: n }, (_, index) => ({
     item: `doc-${index}`,
     text: SENTENCES[index % SENTENCES.length] ?? "",

@@ -1,9 +1,10 @@
 /** What a fake session has to know of each task: what it takes, what its model suggests, what was answered before. */
 import type { Item, LabelInfo, Suggestion } from "../src/protocol";
+import { tagging } from "./fake-spans";
 
 export interface FakeTask {
   /** A sentence on what is wrong with an answer, or null. */
-  wrong: (value: unknown, labels: readonly LabelInfo[]) => string | null;
+  wrong: (value: unknown, labels: readonly LabelInfo[], item: Item | undefined, overlap: boolean) => string | null;
   suggest: (index: number, labels: readonly LabelInfo[], item: Partial<Item>) => Suggestion;
   /** An answer that an earlier page gave. */
   answer: (index: number, labels: readonly LabelInfo[], item: Item | undefined) => unknown;
@@ -56,7 +57,7 @@ const generation: FakeTask = {
   answer: (_index, _labels, item) => (item?.text ?? "").split(" ").slice(0, 7).join(" "),
 };
 
-const TASKS: Readonly<Record<string, FakeTask>> = { classification, multilabel, generation };
+const TASKS: Readonly<Record<string, FakeTask>> = { classification, multilabel, generation, tagging };
 
 export function fakeTask(name: string): FakeTask {
   return TASKS[name] ?? classification;

@@ -5,6 +5,7 @@
 import type { ComponentType } from "preact";
 import type { Item } from "../protocol";
 import { ClassificationCard } from "./classification";
+import { TaggingCard } from "./tagging";
 
 export interface CardProps {
   item: Item;
@@ -12,6 +13,7 @@ export interface CardProps {
 
 const CARDS: Readonly<Record<string, ComponentType<CardProps>>> = {
   classification: ClassificationCard,
+  tagging: TaggingCard,
 };
 
 export function cardFor(task: string): ComponentType<CardProps> | null {
