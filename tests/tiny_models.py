@@ -70,6 +70,20 @@ def labelled(n: int, seed: int = 0) -> Labelled:
     return Labelled(batch(texts), y, CLASSES)
 
 
+def several(n: int, seed: int = 0) -> Labelled:
+    """Return n documents of up to two sentences and all labels that hold: politics, football, and "long"."""
+    rng = np.random.default_rng(seed)
+    y = rng.random((n, 2)) < (0.5, 0.4)
+    parts = [[" ".join(rng.choice(words, rng.integers(3, 9))) for words in (WORLD, SPORT)] for _ in range(n)]
+    texts = [
+        ". ".join(part for part, there in zip(both, row, strict=True) if there)
+        for both, row in zip(parts, y, strict=True)
+    ]
+    texts = [f"{text} {i}" for i, text in enumerate(texts)]
+    long = np.array([len(text.split()) > 8 for text in texts])
+    return Labelled(batch(texts), np.column_stack([y, long]), (*CLASSES, "long"))
+
+
 def make_tiny(folder: Path, *, seed: int = 0, pooling: str | None = None, normalise: bool = False) -> Path:
     """Write a tiny BERT with a word-piece tokeniser for the sentences above, and return its folder."""
     import torch

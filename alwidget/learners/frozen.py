@@ -12,7 +12,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.encoder import Encoder
-from alwidget.learners.head import Head
+from alwidget.learners.head import Head, LinearHead
 
 __all__ = ["FrozenEncoder"]
 
@@ -36,8 +36,8 @@ class FrozenEncoder:
         Where vectors are kept; None: `alwidget.learners.default_cache_dir`.
     device, dtype, max_length
         As for `Encoder`.
-    class_weight
-        None or ``"balanced"``.
+    head
+        What learns on top of the vectors: by default a `Head`, for one label a document; `SigmoidHead` for several.
     """
 
     retrain_seconds = 0.05
@@ -52,12 +52,12 @@ class FrozenEncoder:
         device: str | None = None,
         dtype: str = "auto",
         max_length: int | None = None,
-        class_weight: str | None = None,
+        head: LinearHead | None = None,
     ) -> None:
         self.label = label or Path(folder).name
         self.name = name or f"encoder:{self.label}"
         self.encoder = Encoder(folder, device=device, dtype=dtype, max_length=max_length)
-        self.head = Head(class_weight=class_weight)
+        self.head: LinearHead = Head() if head is None else head
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._cache: EmbeddingCache | None = None
         self._classes: tuple[str, ...] = ()
@@ -78,6 +78,12 @@ class FrozenEncoder:
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """The head's weights (C, d) and bias (C,) on the vectors that `embed` returns."""
         return self.head.weights
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The probability from which on each label is given, float64 (C,); only with a `SigmoidHead`."""
+        found: np.ndarray = self.head.thresholds  # type: ignore[attr-defined]  # who asks for it has such a head
+        return found
 
     def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
         """Load torch, the weights and the index of what is cached; idempotent."""
@@ -111,7 +117,7 @@ class FrozenEncoder:
         )
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
-        """Return probabilities, float64 (n, C); rows sum to one."""
+        """Return probabilities, float64 (n, C); rows sum to one, but for several labels."""
         if not self.head.fitted:
             message = f"{self.label} has not been trained yet; label some documents first."
             raise ModelError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from alwidget.learners.base import Stop
 from alwidget.learners.softmax import fit_softmax, log_softmax, map_temperature, reduced
 from alwidget.learners.threads import one_blas_thread
 
-__all__ = ["Head", "HeadFit"]
+__all__ = ["FEW", "Head", "HeadFit", "LinearHead", "checked_weights", "prepared"]
 
 RIDGE = 0.1
 RIDGE_RANGE = (1 / 30, 1 / 3)
@@ -31,6 +31,42 @@ class HeadFit:
     temperature: float
     gold: np.ndarray
     correct: np.ndarray
+
+
+class LinearHead(Protocol):
+    """What learners put on top of vectors: `Head` for one label a document, `SigmoidHead` for several."""
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there is something to predict with."""
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (C, d) and bias (C,) on the vectors."""
+
+    def forget(self) -> None:
+        """Forget what was learned."""
+
+    def fit(
+        self,
+        X: Any,
+        y: np.ndarray,
+        n_classes: int,
+        *,
+        weights: np.ndarray | None = None,
+        seed: int = 0,
+        stop: Stop | None = None,
+    ) -> HeadFit:
+        """Train on features (n, d); `y` has the form of the task."""
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return probabilities, float64 (n, C)."""
+
+    def save(self, path: Path) -> None:
+        """Write ``head.safetensors`` and ``head.json`` into a folder."""
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
 
 
 class Head:
@@ -79,6 +115,10 @@ class Head:
             raise ModelError(message)
         return self._weights, self._bias
 
+    def forget(self) -> None:
+        """Forget what was learned."""
+        self._weights = None
+
     def fit(
         self,
         X: Any,
@@ -100,7 +140,7 @@ class Head:
             raise ModelError(message)
         used, inner = np.unique(y, return_inverse=True)
         each = _sample_weights(inner, len(used), weights, self.class_weight)
-        features, centre, scale = _prepared(X)
+        features, centre, scale = prepared(X)
         if len(used) == 1:
             W, b, temperature, fit = np.zeros((1, X.shape[1])), np.zeros(1), 1.0, None
         else:
@@ -168,18 +208,24 @@ class Head:
             raise ModelError(message) from error
 
 
-def _sample_weights(y: np.ndarray, classes: int, given: np.ndarray | None, mode: str | None) -> np.ndarray:
-    each = np.ones(len(y)) if given is None else np.asarray(given, dtype=np.float64).copy()
-    if each.shape != y.shape or not np.isfinite(each).all() or (each < 0).any() or not each.any():
-        message = f"Sample weights must be {len(y)} finite numbers of at least 0, not all of them 0."
+def checked_weights(given: np.ndarray | None, n: int) -> np.ndarray:
+    """Return the weights of n documents, float64 (n,), or raise where there is no training with them."""
+    each = np.ones(n) if given is None else np.asarray(given, dtype=np.float64).copy()
+    if each.shape != (n,) or not np.isfinite(each).all() or (each < 0).any() or not each.any():
+        message = f"Sample weights must be {n} finite numbers of at least 0, not all of them 0."
         raise ModelError(message)
+    return each
+
+
+def _sample_weights(y: np.ndarray, classes: int, given: np.ndarray | None, mode: str | None) -> np.ndarray:
+    each = checked_weights(given, len(y))
     if mode == "balanced":
         counts = np.bincount(y, minlength=classes)
         each *= (len(y) / (classes * counts))[y]
     return each
 
 
-def _prepared(X: Any) -> tuple[Any, np.ndarray | None, float]:
+def prepared(X: Any) -> tuple[Any, np.ndarray | None, float]:
     """Return the features to train on, what was subtracted and by what the rest was multiplied."""
     if hasattr(X, "tocsr"):
         return X.tocsr().astype(np.float64), None, 1.0

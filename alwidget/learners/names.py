@@ -11,11 +11,23 @@ from pathlib import Path
 from alwidget.errors import ArgumentError, ModelError
 from alwidget.learners.hub import is_model_folder
 
-__all__ = ["KEYWORDS", "Wanted", "read_name"]
+__all__ = ["KEYWORDS", "SPELLINGS", "Wanted", "read_name"]
 
-KEYWORDS = ("auto", "tf-idf", "encoder:NAME", "finetune:NAME")
-PLANNED = ("textcnn", "bilstm-crf", "distilled:")
+KEYWORDS = {
+    "classification": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME"),
+    "multilabel": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME"),
+    "tagging": ("auto", "bilstm-crf", "encoder:NAME", "finetune:NAME"),
+    "generation": ("auto", "encoder:NAME", "finetune:NAME"),
+}
+"""What may be typed for each task, besides a hub name and a path."""
+PLANNED = ("textcnn", "distilled:")
 KINDS = ("encoder", "finetune")
+SPELLINGS = {
+    "auto": "auto",
+    "bilstm-crf": "bilstm-crf",
+    "bilstm_crf": "bilstm-crf",
+    "bilstmcrf": "bilstm-crf",
+} | dict.fromkeys(("tf-idf", "tfidf", "tf_idf"), "tf-idf")
 # what the hub allows in "owner/name"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[\w.-]{1,96})?")
 
@@ -27,8 +39,8 @@ class Wanted:
     Attributes
     ----------
     kind
-        ``"auto"``, ``"tf-idf"``, ``"encoder"``, ``"finetune"``, or ``"any"`` for a bare name: fine-tuned where there
-        is a GPU, frozen where there is none.
+        ``"auto"``, ``"tf-idf"``, ``"bilstm-crf"``, ``"encoder"``, ``"finetune"``, or ``"any"`` for a bare name:
+        fine-tuned where there is a GPU, frozen where there is none.
     name
         The hub name, or the folder's name.
     folder
@@ -40,13 +52,13 @@ class Wanted:
     folder: Path | None = None
 
 
-def read_name(model: str) -> Wanted:
+def read_name(model: str, task: str = "classification") -> Wanted:
     """Return what ``model=`` asks for.
 
     Raises
     ------
     alwidget.errors.ArgumentError
-        It is a misspelt keyword, or a model of a later version.
+        It is a misspelt keyword, a model of a later version, or one that cannot learn the task.
     alwidget.errors.ModelError
         It is a path at which there is no model.
 
@@ -60,30 +72,34 @@ def read_name(model: str) -> Wanted:
     alwidget.errors.ArgumentError: There is no model "atuo". Did you mean "auto"? ...
     """
     text = model.strip()
-    if text in {"auto", "tf-idf"}:
-        return Wanted(text)
-    if text.lower() in {"auto", "tf-idf", "tfidf", "tf_idf"}:
-        return Wanted("auto" if text.lower() == "auto" else "tf-idf")
+    keyword = SPELLINGS.get(text.lower())
+    if keyword is not None:
+        if keyword not in KEYWORDS[task]:
+            message = (
+                f'model="{text}" cannot learn task="{task}"; there it can be {_shown(task)}, a hub name or a path.'
+            )
+            raise ArgumentError(message)
+        return Wanted(keyword)
     if any(text == p or (p.endswith(":") and text.startswith(p)) for p in PLANNED):
-        message = f'model="{text}" is not in this version yet; it can be {_shown()}, a hub name or a path.'
+        message = f'model="{text}" is not in this version yet; it can be {_shown(task)}, a hub name or a path.'
         raise ArgumentError(message)
     kind, colon, rest = text.partition(":")
     if colon and kind in KINDS:
         if not rest.strip():
             message = f'model="{text}" names no model; write "{kind}:NAME" with a hub name or a path.'
             raise ArgumentError(message)
-        return _named(kind, rest.strip())
-    return _named("any", text)
+        return _named(kind, rest.strip(), task)
+    return _named("any", text, task)
 
 
-def _named(kind: str, name: str) -> Wanted:
+def _named(kind: str, name: str, task: str) -> Wanted:
     path = Path(name).expanduser()
     if name and (path.is_dir() or _looks_like_a_path(name)):
         return Wanted(kind, path.name or str(path), _folder(path, name))
     if kind == "any":
-        _refuse_typos(name)
+        _refuse_typos(name, task)
     if not _HUB_NAME.fullmatch(name):
-        message = f'model="{name}" is neither {_shown()}, nor a hub name ("owner/name"), nor a path.'
+        message = f'model="{name}" is neither {_shown(task)}, nor a hub name ("owner/name"), nor a path.'
         raise ArgumentError(message)
     return Wanted(kind, name)
 
@@ -108,22 +124,22 @@ def _looks_like_a_path(name: str) -> bool:
     return drive or starts or "\\" in name or name.count("/") > 1 or Path(name).is_file()
 
 
-def _refuse_typos(name: str) -> None:
+def _refuse_typos(name: str, task: str) -> None:
     """Raise where a bare name is a keyword but for a letter or two; a hub model may still be called ``auto-x``."""
     kind, colon, rest = name.partition(":")
     if colon:
         close = difflib.get_close_matches(kind.lower(), KINDS, n=1, cutoff=0.6)
         hint = f' Did you mean "{close[0]}:{rest}"?' if close else ""
-        message = f'There is no kind of model "{kind}:".{hint} It can be {_shown()}, a hub name or a path.'
+        message = f'There is no kind of model "{kind}:".{hint} It can be {_shown(task)}, a hub name or a path.'
         raise ArgumentError(message)
     if "/" in name:
         return
     close = difflib.get_close_matches(name.lower(), [*KINDS, "auto", "tf-idf", "textcnn", "bilstm-crf"], 1, 0.75)
     if close:
         hint = f"{close[0]}:NAME" if close[0] in KINDS else close[0]
-        message = f'There is no model "{name}". Did you mean "{hint}"? It can be {_shown()}, a hub name or a path.'
+        message = f'There is no model "{name}". Did you mean "{hint}"? It can be {_shown(task)}, a hub name or a path.'
         raise ArgumentError(message)
 
 
-def _shown() -> str:
-    return ", ".join(f'"{keyword}"' for keyword in KEYWORDS)
+def _shown(task: str) -> str:
+    return ", ".join(f'"{keyword}"' for keyword in KEYWORDS[task])

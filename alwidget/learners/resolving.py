@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,20 +10,10 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Learner, Progress, Report, Stop
+from alwidget.learners.making import Found, build
 from alwidget.learners.tokens import one_line
 
-__all__ = ["Found", "Resolving"]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A model that was found: kind (``"encoder"``, ``"finetune"``, ``"tf-idf"``), name, folder, and why this one."""
-
-    kind: str
-    name: str
-    folder: Path | None
-    why: str
-    warning: str | None = None
+__all__ = ["Resolving"]
 
 
 class Chooser(Protocol):
@@ -48,15 +38,22 @@ class Resolving:
 
     What it takes to choose (importing torch to see a GPU, a connection to the hub, a download) happens in `prepare`,
     which the engine calls in its thread. A model that turns out not to load is replaced by the next best, with
-    `warning` saying so. Attributes beyond those of a `Learner` are the chosen learner's own.
+    `warning` saying so. Attributes beyond those of a `Learner` are the chosen learner's own; its methods also for
+    ``isinstance``, so that this one `SupportsTokens` or `SupportsGeneration` once the chosen one is known to.
     """
 
-    def __init__(self, asked: str, chooser: Chooser, *, cache_dir: str | Path | None, device: str | None) -> None:
-        self._asked, self._chooser = asked, chooser
+    def __init__(
+        self, asked: str, chooser: Chooser, task: str, *, cache_dir: str | Path | None, device: str | None
+    ) -> None:
+        self._asked, self._chooser, self._task = asked, chooser, task
         self._cache_dir, self._device = cache_dir, device
-        self._found: Found | None = chooser.at_once()
-        self._inner: Learner | None = None if self._found is None else self._make(self._found)
+        self._found: Found | None = None
+        self._inner: Learner | None = None
+        self._lent: tuple[str, ...] = ()
         self._ready = False
+        found = chooser.at_once()
+        if found is not None:
+            self._settle(found)
 
     @property
     def name(self) -> str:
@@ -107,13 +104,13 @@ class Resolving:
             if progress is not None:
                 progress("choosing a model", 0, 1)
             self._settle(self._chooser.thoroughly(stop, progress))
-        while not self._ready:  # what was asked for, then the encoder on this machine, then counted words
+        while not self._ready:  # what was asked for, then the encoder on this machine, then what needs no weights
             failed = self._found
             try:
                 self._chosen().prepare(stop=stop, progress=progress)
                 self._ready = True
             except (ModelError, ImportError, OSError, MemoryError) as error:
-                if failed is None or failed.kind == "tf-idf" or not self._chooser.may_fall_back:
+                if failed is None or failed.folder is None or not self._chooser.may_fall_back:
                     raise
                 found = self._chooser.after(one_line(error), failed)
                 self._settle(replace(found, warning=failed.warning or found.warning))
@@ -165,17 +162,15 @@ class Resolving:
         return self._inner
 
     def _settle(self, found: Found) -> None:
-        self._found, self._inner = found, self._make(found)
+        self._found = found
+        self._inner = build(found, self._task, cache_dir=self._cache_dir, device=self._device)
+        self._lend()
 
-    def _make(self, found: Found) -> Learner:
-        if found.kind == "tf-idf" or found.folder is None:
-            from alwidget.learners.tfidf import TfIdf
-
-            return TfIdf()
-        if found.kind == "finetune":
-            from alwidget.learners.finetune import FineTuned
-
-            return FineTuned(found.folder, label=found.name, device=self._device)
-        from alwidget.learners.frozen import FrozenEncoder
-
-        return FrozenEncoder(found.folder, label=found.name, cache_dir=self._cache_dir, device=self._device)
+    def _lend(self) -> None:
+        """Put the methods that only the chosen learner has among this one's own, where ``isinstance`` looks."""
+        for name in self._lent:
+            del self.__dict__[name]
+        kind = type(self._inner)
+        own = [name for name in dir(kind) if not name.startswith("_") and not hasattr(type(self), name)]
+        self._lent = tuple(name for name in own if callable(getattr(kind, name)))
+        self.__dict__.update({name: getattr(self._inner, name) for name in self._lent})

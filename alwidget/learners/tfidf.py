@@ -14,7 +14,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import VectorMemory
-from alwidget.learners.head import Head
+from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.threads import one_blas_thread
 from alwidget.learners.words import analyse
 
@@ -39,8 +39,8 @@ class TfIdf:
 
     Parameters
     ----------
-    class_weight
-        None or ``"balanced"``.
+    head
+        What learns on top of the features: by default a `Head`, for one label a document; `SigmoidHead` for several.
     max_words
         Terms in the vocabulary: the ones in most documents.
     """
@@ -49,8 +49,8 @@ class TfIdf:
     description = "TF-IDF + head"
     retrain_seconds = 0.1
 
-    def __init__(self, *, class_weight: str | None = None, max_words: int = WORDS) -> None:
-        self.head = Head(class_weight=class_weight)
+    def __init__(self, *, head: LinearHead | None = None, max_words: int = WORDS) -> None:
+        self.head: LinearHead = Head() if head is None else head
         self.max_words = max_words
         self._classes: tuple[str, ...] = ()
         self._words: dict[str, int] = {}
@@ -70,6 +70,12 @@ class TfIdf:
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """The head's weights (C, V) and bias (C,) on TF-IDF features."""
         return self.head.weights
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """The probability from which on each label is given, float64 (C,); only with a `SigmoidHead`."""
+        found: np.ndarray = self.head.thresholds  # type: ignore[attr-defined]  # who asks for it has such a head
+        return found
 
     def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
         """Import scikit-learn, which takes a second; idempotent."""
@@ -115,7 +121,7 @@ class TfIdf:
         )
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
-        """Return probabilities, float64 (n, C); rows sum to one."""
+        """Return probabilities, float64 (n, C); rows sum to one, but for several labels."""
         if not self.head.fitted:
             message = "The TF-IDF model has not been trained yet; label some documents first."
             raise ModelError(message)
@@ -200,7 +206,7 @@ class TfIdf:
         sample = texts[:: max(1, len(texts) // DENSE_SAMPLE)][:DENSE_SAMPLE]
         projection = _projection(_weighted(sample, words, idf, stop), DIM)
         if not keep_head:
-            self.head = Head(class_weight=self.head.class_weight)
+            self.head.forget()
             self._memory.clear()
         self._words, self._idf, self._projection, self._from = words, idf, projection, len(texts)
 

