@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from alwidget import strategies as _strategies
+from alwidget.engine import words_at
 from alwidget.errors import SessionClosedError
 from alwidget.log.events import Why as StoredWhy
 from alwidget.widget import protocol as p
@@ -71,6 +72,7 @@ class SessionHost:
             problems=len(session.pool.problems),
             notice="\n".join(session.notices) or None,
             read_only=self._log.read_only,
+            overlap=session.task.overlap,
         )
 
     def touch(self) -> None:
@@ -220,7 +222,7 @@ class SessionHost:
                 items=self.items(20, ()), counts=self._counts(), status=self._status(), revision=self._next_revision()
             )
         elif what == "warning":
-            text = self._engine.warning or ""
+            text = self._engine.loading.warning or ""
             self._session.notices.append(text)
             message = p.Notice(level="warning", text=text)
         else:
@@ -321,14 +323,19 @@ class SessionHost:
         if entry is not None:
             given = entry.suggestion
             if given is not None:
-                probs = list(given.probs) if given.probs else None
-                suggestion = p.Suggestion(value=given.value, confidence=given.confidence, probs=probs)
+                suggestion = p.Suggestion(
+                    value=given.value,
+                    confidence=given.confidence,
+                    probs=list(given.probs) if given.probs else None,
+                    candidates=list(given.candidates) if given.candidates else None,
+                )
             why = _why(entry.why)
         elif answer is not None and answer.why is not None:
             why = _why(answer.why)
         return p.Item(
             item=doc,
             text=document.text,
+            words=self._words(document.index),
             position=document.index,
             text_pair=document.text_pair,
             source=document.source,
@@ -338,6 +345,13 @@ class SessionHost:
             status=(answer.status or None) if answer else None,
             note=answer.note if answer else None,
         )
+
+    def _words(self, index: int) -> list[int] | None:
+        """Return where the words of a document are, for tasks that look at words: start, end, start, end."""
+        if self._session.task.name != "tagging":
+            return None
+        flat: list[int] = words_at(self._session.pool, index).ravel().tolist()
+        return flat
 
     def _history(self, params: dict[str, Any]) -> dict[str, Any]:
         limit, offset = int(params.get("limit", HISTORY)), int(params.get("offset", 0))

@@ -52,9 +52,9 @@ class Intake:
         with self._lock:
             held = [(index, value) for index, value in self._held.values() if index is not None and value is not None]
         held.sort(key=lambda pair: pair[0] or 0)
-        known = [(index, value) for index, value in held if value in labels]
+        known = [(index, value) for index, value in held if task.knows(value)]
         indices = np.array([index for index, _ in known], dtype=np.int64)
-        return TrainingSet(indices, task.encode([value for _, value in known]), labels)
+        return TrainingSet(indices, task.encode([value for _, value in known]), labels, task.name)
 
     def _take(self, doc: str, answer: Answer | None, engine: Engine, *, quiet: bool) -> None:
         index = self._index(doc, answer)

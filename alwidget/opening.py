@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alwidget import learners, strategies, tasks
-from alwidget.engine import Engine
-from alwidget.errors import AlwidgetError, ArgumentError, SessionError, StorageError, StrategyError
+from alwidget.arguments import read_arguments
+from alwidget.engine import Engine, Pace
+from alwidget.errors import ArgumentError, SessionError, StorageError, StrategyError
 from alwidget.intake import Intake
 from alwidget.log import Log
 from alwidget.log.events import StoredDocument
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["annotate", "open"]
 
 IMPORT_CHUNK = 5000
+KEPT = ("model", "strategy", "subsample", "batch_size", "batch_unit", "overlap", "guidelines", "seed")
+"""Settings of a session that it is opened with again."""
 SET_ASIDE = ("broken", "empty", "not-text")
 """Kinds of problems whose rows are no documents; the others are only worth knowing."""
 
@@ -49,6 +52,8 @@ def annotate(
     strategy: str | Strategy | type[Strategy] = "auto",
     subsample: str | None = "auto",
     batch_size: int = 50,
+    batch_unit: str = "documents",
+    overlap: bool = False,
     annotator: str | None = None,
     guidelines: str | None = None,
     seed: int = 0,
@@ -64,9 +69,9 @@ def annotate(
         parquet, arrow, a folder of .txt).
     labels
         Names, or names with definitions. ``[]``: labels are coined while labelling. Left out: the labels that the
-        data carries already, else as ``[]``.
+        data carries already, else as ``[]``. Written text (``"generation"``) has none.
     task
-        ``"classification"``.
+        ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     text, text_pair, id, source, label
         Columns; found by their usual names when left out. Only a `label` that is named here is taken for answers to
         start from: data that happens to carry labels would otherwise leave nothing to ask.
@@ -75,11 +80,15 @@ def annotate(
     model
         ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"finetune:NAME"``, a hub name, a path, or a `Learner`.
     strategy
-        ``"auto"`` (TYROGUE), a name from `alwidget.strategies.available`, a class, an instance, ``"path.py:Class"``.
+        ``"auto"`` (TYROGUE for one or several labels, MNLP for spans, IDDS for written text), a name from
+        `alwidget.strategies.available`, a class, an instance, ``"path.py:Class"``.
     subsample
         ``"auto"``: what the strategy brings, else random 10,000 once the pool is larger; ``"random:N"``; None.
-    batch_size
-        Documents a round chooses.
+    batch_size, batch_unit
+        How many documents a round chooses; with ``batch_unit="tokens"`` how many words: documents are taken in the
+        strategy's order until they have so many together.
+    overlap
+        Whether spans may overlap.
     annotator
         Your name in the log; by default the one you are logged in with.
     guidelines
@@ -108,7 +117,18 @@ def annotate(
     'good'
     >>> session.close()
     """
-    given, chosen = _arguments(labels, task, strategy, subsample, batch_size, seed, annotator)
+    asked = read_arguments(
+        labels=labels,
+        task=task,
+        overlap=overlap,
+        strategy=strategy,
+        subsample=subsample,
+        batch_size=batch_size,
+        batch_unit=batch_unit,
+        seed=seed,
+        annotator=annotator,
+    )
+    given, chosen = asked.labels, asked.strategy
     pool = (
         data
         if isinstance(data, Pool)
@@ -120,13 +140,16 @@ def annotate(
     resumed = (where / "session.json").exists()
     if labels is None and not resumed and pool.has_labels:
         given = tasks.read_labels(sorted(_labels_of(pool)))
-    coined = not given and not (resumed and labels is None)
+    known = tasks.get(task, [item.name for item in given], overlap=overlap)
+    coined = known.takes_labels and not given and not (resumed and labels is None)
     _retire(where)
     settings = {
         "model": model if isinstance(model, str) else None,
         "strategy": _kept(chosen),
         "subsample": subsample,
         "batch_size": batch_size,
+        "batch_unit": batch_unit,
+        "overlap": overlap or None,
         "guidelines": guidelines,
         "seed": seed,
         "pool": {"fingerprint": pool.fingerprint, "documents": len(pool), "name": pool.name},
@@ -134,7 +157,7 @@ def annotate(
     kept = {name: value for name, value in settings.items() if value is not None}
     log = Log.open(
         where,
-        task=tasks.get(task, [item.name for item in given]),
+        task=known,
         labels=given,
         open_labels=coined,
         settings=kept,
@@ -144,7 +167,7 @@ def annotate(
         log.update_settings(**kept)
         if label is not None:
             _import_given(pool, log)
-        return _assemble(pool, log, model, chosen, subsample, batch_size, seed)
+        return _assemble(pool, log, model, chosen, subsample, Pace(batch_size, batch_unit), seed)
     except BaseException:
         log.close()
         raise
@@ -172,18 +195,14 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
     _retire(where)
     stored = Log.describe(where)
     if data is not None:
-        kept = {
-            name: stored["settings"][name]
-            for name in ("model", "strategy", "subsample", "batch_size", "guidelines", "seed")
-            if name in stored["settings"]
-        }
+        kept = {name: stored["settings"][name] for name in KEPT if name in stored["settings"]}
         if "strategy" in kept:
             kept["strategy"] = strategies.from_settings(kept["strategy"])
         return annotate(data, **{"task": stored["task"], **kept, **options, "path": where})
     if options:
         message = f"Without data a session is read-only; {', '.join(options)} would have no effect."
         raise ArgumentError(message)
-    task = tasks.get(stored["task"])
+    task = tasks.get(stored["task"], overlap=bool(stored["settings"].get("overlap")))
     log = Log.open(where, task=task, settings={}, annotator=_who(), read_only=True, create=False)
     answers = sorted(log.state.answers.values(), key=lambda answer: answer.time)
     rows = [
@@ -192,39 +211,9 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
         if a.document is not None
     ]
     pool = Pool.load(rows, id="id", text="text") if rows else Pool.load(["(nothing is labelled in this session)"])
-    return _assemble(pool, log, "tf-idf", strategies.get("random"), None, 50, 0)
-
-
-def _arguments(
-    labels: Any, task: str, strategy: Any, subsample: Any, batch_size: Any, seed: Any, annotator: Any
-) -> tuple[tuple[tasks.Label, ...], Strategy]:
-    """Return labels and strategy, or raise one error with everything that is wrong."""
-    problems: list[str] = []
-    given: tuple[tasks.Label, ...] = ()
-    chosen: Strategy | None = None
-    try:
-        given = tasks.read_labels(labels)
-    except AlwidgetError as error:
-        problems.append(str(error))
-    try:
-        tasks.get(task)
-        named = strategies.default(task) if strategy == "auto" else strategy
-        chosen = strategies.get(named)
-    except AlwidgetError as error:
-        problems.append(str(error))
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        problems.append(f"batch_size={batch_size!r}: it must be a whole number, 1 or more.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        problems.append(f"seed={seed!r}: it must be a whole number, 0 or more.")
-    if annotator is not None and (not isinstance(annotator, str) or not annotator.strip()):
-        problems.append(f"annotator={annotator!r}: it must be a name.")
-    try:
-        strategies.subsampler(subsample)
-    except AlwidgetError as error:
-        problems.append(str(error))
-    if problems or chosen is None:
-        raise ArgumentError("\n".join(problems))
-    return given, chosen
+    # counted words are there at once; spans and texts need more of a model, which is loaded if it is asked
+    model = "tf-idf" if task.name in {"classification", "multilabel"} else "auto"
+    return _assemble(pool, log, model, strategies.get("random"), None, Pace(50), 0)
 
 
 def _assemble(
@@ -233,10 +222,10 @@ def _assemble(
     model: str | Learner,
     strategy: Strategy,
     subsample: str | None,
-    batch_size: int,
+    pace: Pace,
     seed: int,
 ) -> Session:
-    task = tasks.get(log.task.name, [item.name for item in log.state.labels], open_labels=log.open_labels)
+    task = log.task
     intake = Intake(pool, log, task)
     choice = learners.make(model, task=task.name)
     engine = Engine(
@@ -245,8 +234,10 @@ def _assemble(
         strategy,
         intake.training_set,
         subsample=subsample,
-        batch_size=batch_size,
+        batch_size=pace.batch_size,
+        batch_unit=pace.batch_unit,
         seed=seed,
+        task=task.name,
         cache=None if log.read_only else Path(log.path) / "cache",
     )
     log.arrange(_order(pool))

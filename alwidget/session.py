@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from alwidget import strategies as _strategies
-from alwidget.engine import Engine, RoundResult, TrainingSet
+from alwidget.engine import Engine, RoundResult
 from alwidget.engine.queue import Queued
-from alwidget.errors import ArgumentError, SessionError, UnknownDocumentError
+from alwidget.errors import ArgumentError, UnknownDocumentError
 from alwidget.intake import Intake
-from alwidget.learners.base import Batch, Labelled, Learner, Stop
 from alwidget.log.events import StoredDocument, Why
-from alwidget.pool import Pool, content_hash
+from alwidget.pool import Pool
+from alwidget.predicting import Predicting
 from alwidget.records import Annotation, Item, Status
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Session:
     def __init__(self, pool: Pool, log: Log, task: Task, engine: Engine, intake: Intake, *, name: str) -> None:
         self.pool, self.log, self.task, self.name = pool, log, task, name
         self._engine, self._intake = engine, intake
+        self._predicting = Predicting(pool, engine, intake.training_set)
         self._widget: AnnotationWidget | None = None
         self._lock = threading.RLock()
         self._closed: str | None = None
@@ -164,19 +165,25 @@ class Session:
     def batch_size(self, size: int) -> None:
         self._engine.set_batch_size(_whole(size, "batch_size", least=1))
 
-    def predict(self, texts: Sequence[str]) -> list[str]:
-        """Return the label of each text, as the model sees it now; trains first when there is no model yet."""
-        probs = self.predict_proba(texts)
-        labels = self._intake.training_set().classes
-        return [labels[i] for i in probs.argmax(axis=1)] if len(probs) else []
+    def predict(self, texts: Sequence[str], text_pair: Sequence[str] | None = None) -> list[Any]:
+        """Return the answer to each text, as the model sees it now; trains first when there is no model yet.
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Return probabilities, float64, shape (n, C), columns in the order of the labels."""
-        if isinstance(texts, str):
-            message = "predict takes a list of texts; write predict([text])."
-            raise ArgumentError(message)
-        batch = Batch(list(texts), [content_hash(text) for text in texts])
-        return self._engine.run(lambda learner: self._predict(learner, batch))
+        In the form of the task: a label, a list of labels, a list of spans (with the ``confidence`` of each), a text.
+
+        Parameters
+        ----------
+        text_pair
+            The second text of each, where documents are pairs.
+        """
+        return self._predicting.answers(texts, text_pair)
+
+    def predict_proba(self, texts: Sequence[str], text_pair: Sequence[str] | None = None) -> np.ndarray:
+        """Return the probability of each label, float64, shape (n, C), columns in the order of the labels.
+
+        With several labels a document, each has a probability of its own, and rows do not sum to one. Spans and
+        written text have none: a `SessionError` says so.
+        """
+        return self._predicting.probabilities(texts, text_pair)
 
     # What there is ---------------------------------------------------------------------------------------------------
 
@@ -349,18 +356,6 @@ class Session:
 
     def _annotation(self, doc: str) -> Annotation:
         return Annotation.from_record(self.log.record(doc), self.task.key)
-
-    def _predict(self, learner: Learner, batch: Batch) -> np.ndarray:
-        training: TrainingSet = self._intake.training_set()
-        if tuple(learner.classes) != training.classes:
-            if not len(training):
-                message = "There is nothing to predict from: no document is labelled yet."
-                raise SessionError(message)
-            from alwidget.engine import lazy_batch
-
-            labelled = Labelled(lazy_batch(self.pool, training.indices), training.y, training.classes)
-            learner.fit(labelled, seed=self._engine.seed, stop=Stop())
-        return learner.predict_proba(batch)
 
     def _check_open(self) -> None:
         if self._closed is not None:

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from alwidget.engine.desk import Desk
+from alwidget.engine.loading import Loading
+from alwidget.engine.pace import Pace
 from alwidget.engine.queue import Queued
 from alwidget.engine.round import Plan, RoundResult, run_round
 from alwidget.engine.status import EngineStatus, State, Voice
-from alwidget.engine.view import TrainingSet, lazy_batch
+from alwidget.engine.training import TrainingSet
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled, SessionClosedError
 from alwidget.learners.base import Learner, Stop
@@ -35,10 +37,7 @@ __all__ = ["Engine"]
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-QUEUE_SIZE = 50
 LOW_WATER = 20
-CHEAP_SECONDS = 2.0
-VOCABULARY_FROM = 5000
 
 
 class Engine:
@@ -52,8 +51,12 @@ class Engine:
         Returns the labelled documents of this moment; called at the start of every round.
     subsample
         ``"auto"`` (what the strategy brings, else random 10,000 once the pool is larger), ``"random:N"`` or None.
+    batch_size, batch_unit
+        How much a round asks: ``"documents"``, or ``"tokens"``, which takes documents until they have so many words.
     cache
         Folder for the saved queue, so that a resumed session asks the same documents at once; None keeps none.
+    task
+        The name of the task.
     """
 
     def __init__(
@@ -65,20 +68,24 @@ class Engine:
         *,
         subsample: str | None = "auto",
         batch_size: int = 50,
+        batch_unit: str = "documents",
         seed: int = 0,
         cache: Path | None = None,
+        task: str = "classification",
     ) -> None:
         self._pool, self._learner, self._strategy = pool, learner, strategy
-        self._training_set, self._subsample, self._batch_size = training_set, subsample, batch_size
-        self.seed = seed
+        self._training_set, self._subsample = training_set, subsample
+        self.seed, self.pace = seed, Pace(batch_size, batch_unit)
         self.voice = Voice()
+        words = task == "tagging"
+        self.loading = Loading(pool, learner, self.voice, seed=seed, words=words)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._owner = threading.Lock()
         self.desk = Desk(pool, seed=seed, store=None if cache is None else cache / "queue.json")
-        self._warmup = Warmup(pool, seed)
+        self._warmup = Warmup(pool, seed, words=words)
         self._number = self._new = 0
-        self._paused = self._requested = self._running = self._closing = self._fitted = self._loaded = False
+        self._paused = self._requested = self._running = self._closing = self._fitted = False
         self._jobs: deque[tuple[Callable[[Learner], object], Future[object]]] = deque()
         self._stop = Stop()
         self._thread: threading.Thread | None = None
@@ -124,7 +131,7 @@ class Engine:
                 self.voice.message,
                 len(self.desk),
                 self._paused,
-                self._batch_size,
+                self.pace.batch_size,
                 self.voice.error,
             )
 
@@ -140,9 +147,9 @@ class Engine:
         self._again()
 
     def set_batch_size(self, size: int) -> None:
-        """Ask `size` documents a round from the next round on."""
+        """Ask so many documents, or words, a round from the next round on."""
         with self._lock:
-            self._batch_size = size
+            self.pace.batch_size = size
         self.voice.tell("status")
 
     def pause(self) -> None:
@@ -170,7 +177,7 @@ class Engine:
 
     def step(self) -> RoundResult:
         """Run one whole round now, over the whole pool, and return it."""
-        return self.run(lambda _: self._round(within=None, size=self._batch_size))
+        return self.run(lambda _: self._round(within=None, size=self.pace.step))
 
     def run(self, job: Callable[[Learner], T]) -> T:
         """Run `job` with the learner, between rounds, and return what it returns."""
@@ -198,15 +205,9 @@ class Engine:
                 self._thread.start()
 
     @property
-    def chosen_because(self) -> str:
-        """Why the model is this one, in one line; empty for a learner that does not say."""
-        return str(getattr(self._learner, "why", "") or "")
-
-    @property
-    def warning(self) -> str | None:
-        """One line when the model is not the one that was asked for."""
-        found = getattr(self._learner, "warning", None)
-        return str(found) if found else None
+    def fitted(self) -> bool:
+        """Whether a round has trained the model."""
+        return self._fitted
 
     @property
     def started(self) -> bool:
@@ -252,7 +253,7 @@ class Engine:
                 if job is not None:
                     self._do(*job)
                 elif self._due() and self._readable():
-                    self._guarded(lambda: self._round(within=self._warmup.ready(), size=self._live_size()))
+                    self._guarded(lambda: self._round(within=self._warmup.ready(), size=self.pace.live))
                 else:
                     self._guarded(self._warm)
         with self._changed:
@@ -268,7 +269,7 @@ class Engine:
     def _due(self) -> bool:
         if self._paused or not len(self.desk.open):
             return False
-        if self._requested or self._new >= self._patience():
+        if self._requested or self._new >= self.pace.patience(self.desk.closed, self._learner.retrain_seconds):
             return True
         short = len(self.desk) < min(LOW_WATER, len(self.desk.open))
         return short and (self._new > 0 or self._number == 0) and self.voice.state != "failed"
@@ -276,49 +277,25 @@ class Engine:
     def _warms(self) -> bool:
         return not self._paused and self.voice.state != "failed" and bool(self._strategy.needs) and self._warmup.due()
 
-    def _patience(self) -> int:
-        """How many new labels are worth a round: few while rounds are cheap, a batch when they are not."""
-        if self._learner.retrain_seconds > CHEAP_SECONDS:
-            return self._batch_size
-        return int(np.clip(self.desk.closed // 10, 5, max(self._batch_size, 5)))
-
-    def _live_size(self) -> int:
-        return max(self._batch_size, QUEUE_SIZE)
-
     def _ready(self) -> Learner:
-        """Return the learner, loaded. What it takes to load is said once; a failure is tried again at the next use."""
-        if not self._loaded:
+        """Return the learner, loaded."""
+        if not self.loading.done:
             with self._lock:
                 self._stop = stop = Stop()
                 if self._closing:
                     stop.set()
-            self.voice.say("starting", "loading the model")
             try:
-                self._learner.prepare(stop=stop, progress=self.voice.progress)
+                self.loading.run(stop)
             except Cancelled:
-                self.voice.say("starting", "")
                 raise
             except Exception as error:
                 self._fail(error)
                 raise
-            self._read_vocabulary()
-            self._loaded = True
-            self.voice.say("cold", self.chosen_because)
-            if self.warning:
-                self.voice.tell("warning")
         return self._learner
-
-    def _read_vocabulary(self) -> None:
-        """Show a learner that counts words a part of the pool, so that its words are not those of the labelled few."""
-        read = getattr(self._learner, "fit_vocabulary", None)
-        if read is not None:
-            rng = np.random.default_rng([self.seed, 0])
-            drawn = rng.choice(len(self._pool), min(len(self._pool), VOCABULARY_FROM), replace=False, shuffle=False)
-            read(lazy_batch(self._pool, np.sort(drawn)), stop=self._stop)
 
     def _readable(self) -> bool:
         """Whether enough documents are read for a round that looks at them."""
-        return not self._strategy.needs or self._warmup.enough(self._live_size())
+        return not self._strategy.needs or self._warmup.enough(self.pace.live)
 
     def _warm(self) -> None:
         """Read some more documents, so that the next round can choose among more."""
@@ -354,7 +331,7 @@ class Engine:
         training = self._training_set()
         if within is not None and self.last is not None and training.same_as(self._trained_on):
             number = self._number
-        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within)
+        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens)
         try:
             result = run_round(
                 self._pool,
@@ -376,7 +353,7 @@ class Engine:
             raise
         with self._lock:
             self._number, self.voice.error, self.last, self._trained_on = number, None, result, training
-            self._fitted = self._fitted or result.fitted
+            self._fitted, self.pace.last = self._fitted or result.fitted, result.batch
         self.desk.replace(result.entries, number)
         self.voice.say("ready" if self._fitted else "cold", "; ".join(result.notes))
         self.voice.tell("queue")

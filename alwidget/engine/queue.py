@@ -16,11 +16,24 @@ __all__ = ["Queue", "Queued", "Suggested"]
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """What the model thinks of a queued document: its answer, how sure, and every label's probability."""
+    """What the model thinks of a queued document: its answer, how sure, and what else it considered.
+
+    Attributes
+    ----------
+    value
+        In the form of the task; a suggested span has a ``confidence`` of its own.
+    confidence
+        How sure the model is, 0 … 1; see `alwidget.engine.suggest.suggestions`.
+    probs
+        Every label's probability, in key order.
+    candidates
+        Texts that the model would write, best first.
+    """
 
     value: Any
     confidence: float
     probs: tuple[float, ...] | None = None
+    candidates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +122,17 @@ def load(path: Path) -> tuple[int, list[tuple[str, Why, Suggested | None]]]:
     """Return what `save` wrote, or round 0 and nothing when it is missing or cannot be read."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        items = []
-        for row in stored["items"]:
-            given = row["suggestion"]
-            probs = tuple(given["probs"]) if given and given.get("probs") else None
-            suggestion = Suggested(given["value"], float(given["confidence"]), probs) if given else None
-            items.append((str(row["id"]), Why(**row["why"]), suggestion))
+        items = [(str(row["id"]), Why(**row["why"]), _suggested(row["suggestion"])) for row in stored["items"]]
         return int(stored["round"]), items
     except (OSError, ValueError, KeyError, TypeError):
         return 0, []
+
+
+def _suggested(stored: dict[str, Any] | None) -> Suggested | None:
+    if not stored:
+        return None
+    probs, candidates = (tuple(stored[name]) if stored.get(name) else None for name in ("probs", "candidates"))
+    return Suggested(stored["value"], float(stored["confidence"]), probs, candidates)
 
 
 def _plain(why: Why) -> dict[str, Any]:

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alwidget.engine.batches import lazy_batch
+from alwidget.engine.needs import missing
 from alwidget.engine.openset import OpenSet
-from alwidget.engine.queue import Queued, Suggested
-from alwidget.engine.reasons import reason
-from alwidget.engine.view import RoundView, TrainingSet, lazy_batch
+from alwidget.engine.queue import Queued
+from alwidget.engine.reasons import reason_of
+from alwidget.engine.suggest import with_suggestions
+from alwidget.engine.training import TrainingSet
+from alwidget.engine.view import RoundView
 from alwidget.errors import StrategyError
 from alwidget.learners.base import Labelled, Learner, Progress, Report, Stop
 from alwidget.log.events import Why
@@ -37,10 +41,13 @@ class Plan:
     strategy: Strategy
     subsample: str | None
     size: int
+    """How many documents to ask, or with `tokens` how many at least."""
     seed: int
     training: TrainingSet
     within: np.ndarray | None = None
     """Choose among these pool indices only: those whose vectors are there already. None: the whole pool."""
+    tokens: int | None = None
+    """How many words to ask; documents are taken until they have so many together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,18 @@ class RoundResult:
     candidates: int
     report: Report | None
     fitted: bool
+    batch: int = 0
+    """How many of the entries are the batch that was asked for; the others are there so that nobody waits."""
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 def fit(pool: Pool, learner: Learner, plan: Plan, stop: Stop, progress: Progress | None) -> Report | None:
-    """Train on all labels; None while there are none, or only one label was ever used."""
+    """Train on all labels; None while they teach nothing (see `TrainingSet.teaches`)."""
     training = plan.training
-    if training.seen < 2:  # noqa: PLR2004  one label teaches nothing about the others
+    if not training.teaches:
         return None
-    documents = lazy_batch(pool, training.indices)
+    documents = lazy_batch(pool, training.indices, words=training.words)
     labelled = Labelled(documents, training.y, training.classes)
     return learner.fit(labelled, seed=plan.seed, stop=stop, progress=progress)
 
@@ -86,7 +95,6 @@ def run_round(
     alwidget.errors.StrategyError
         The strategy failed or broke its contract.
     """
-    rng = np.random.default_rng([plan.seed, plan.number])
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     phase("training")
@@ -95,6 +103,7 @@ def run_round(
     phase("scoring")
     fitted = report is not None
     strategy, notes = _acting(plan, fitted=fitted, pool=pool, learner=learner)
+    rng = np.random.default_rng([plan.seed, plan.number])
     candidates, inclusion = _candidates(available, plan, strategy, rng)
     view = RoundView(
         pool,
@@ -104,18 +113,19 @@ def run_round(
         fitted=fitted,
         number=plan.number - 1,
         dynamics=report.dynamics if report else None,
+        seed=int(np.random.SeedSequence([plan.seed, plan.number]).generate_state(1)[0]),
         stop=stop,
         progress=progress,
     )
     started = time.perf_counter()
-    ranked = _checked(strategy, view, min(plan.size, view.size), rng)
+    ranked, batch = _ranked(strategy, view, plan, rng)
     seconds["inference"] = view.seconds
     seconds["selection"] = time.perf_counter() - started - view.seconds
-    entries = _entries(view, ranked, strategy, plan, inclusion, learner)
+    entries = _entries(pool, view, ranked, strategy, plan, inclusion, learner)
     if fitted:
-        entries = with_suggestions(pool, learner, entries, plan.training.classes, stop)
+        entries = with_suggestions(pool, learner, entries, plan.training, stop, view)
     stop.check()
-    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, tuple(notes), seconds)
+    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, batch, tuple(notes), seconds)
 
 
 def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, number: int) -> list[Queued]:
@@ -129,21 +139,6 @@ def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, numb
     ]
 
 
-def with_suggestions(
-    pool: Pool, learner: Learner, entries: list[Queued], labels: tuple[str, ...], stop: Stop
-) -> list[Queued]:
-    """Return the entries with what the model would answer."""
-    if not entries:
-        return entries
-    documents = lazy_batch(pool, np.array([entry.index for entry in entries], dtype=np.int64))
-    probs = learner.predict_proba(documents, stop=stop)
-    best = probs.argmax(axis=1)
-    return [
-        entry.with_suggestion(Suggested(labels[b], float(p[b]), tuple(round(float(x), 4) for x in p)))
-        for entry, p, b in zip(entries, probs, best, strict=True)
-    ]
-
-
 def _acting(plan: Plan, *, fitted: bool, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
     """Return the strategy of this round, or random in its place when it lacks what it needs, and say so."""
     probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number - 1)
@@ -152,6 +147,8 @@ def _acting(plan: Plan, *, fitted: bool, pool: Pool, learner: Learner) -> tuple[
         return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
     if strategy.needs_model and not fitted and not strategy.works_cold:
         return get("random"), [f"{strategy.name} needs a trained model; this round drew at random"]
+    if (lack := missing(strategy, learner)) is not None:
+        return get("random"), [f"{lack}. This round drew at random"]
     return strategy, []
 
 
@@ -166,6 +163,30 @@ def _candidates(
     subset = subsampler(plan.subsample, strategy).select(readable, rng, least=plan.size, round=plan.number - 1)
     share = len(readable) / open_now if open_now else 1.0
     return readable[subset.positions], subset.propensity * share
+
+
+def _ranked(strategy: Strategy, view: RoundView, plan: Plan, rng: np.random.Generator) -> tuple[Ranked, int]:
+    """Return what the strategy asks, and how much of it is the batch.
+
+    A number of words is asked as so many documents, in the strategy's order, as reach it: the one that crosses the
+    line is in. How many that will be is not known before; a strategy that chose too few is asked again for more.
+    """
+    if plan.tokens is None:
+        ranked = _checked(strategy, view, min(plan.size, view.size), rng)
+        return ranked, len(ranked.indices)
+    mean = max(float(view.lengths.mean()), 1.0) if view.size else 1.0
+    size = max(int(np.ceil(plan.tokens / mean)), plan.size, 1)
+    state = rng.bit_generator.state
+    while True:
+        rng.bit_generator.state = state
+        ranked = _checked(strategy, view, min(size, view.size), rng)
+        reached = np.cumsum(view.lengths[ranked.indices])
+        batch = int(np.searchsorted(reached, plan.tokens)) + 1
+        if batch <= len(reached) or size >= view.size:
+            batch = min(batch, len(reached))
+            kept = max(batch, min(plan.size, len(reached)))
+            return Ranked(ranked.indices[:kept], ranked.scores[:kept]), batch
+        size = int(np.ceil(1.5 * size))
 
 
 def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Generator) -> Ranked:
@@ -195,20 +216,28 @@ def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Gene
 
 
 def _entries(
-    view: RoundView, ranked: Ranked, strategy: Strategy, plan: Plan, inclusion: np.ndarray, learner: Learner
+    pool: Pool,
+    view: RoundView,
+    ranked: Ranked,
+    strategy: Strategy,
+    plan: Plan,
+    inclusion: np.ndarray,
+    learner: Learner,
 ) -> list[Queued]:
     drawn = strategy.name == "random"
     chosen = len(ranked.indices) / max(view.size, 1) if drawn else 1.0
+    # with a number of words, a document's length has a say in whether it is asked, and no honest number is known
+    known = not (drawn and plan.tokens is not None)
     labels, of, out = plan.training.classes, len(ranked.indices), []
     for rank, (at, score) in enumerate(zip(ranked.indices, ranked.scores, strict=True), start=1):
-        line = reason(view.known_probs(int(at)), labels, drawn=drawn, fitted=view.fitted)
+        line = reason_of(view, int(at), pool, labels, drawn=drawn)
         why = Why(
             strategy.name,
             plan.number,
             rank,
             of,
             None if np.isnan(score) else round(float(score), 6),
-            float(inclusion[at]) * chosen,
+            float(inclusion[at]) * chosen if known else None,
             learner.description if view.fitted else None,
             line,
         )

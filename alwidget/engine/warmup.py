@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alwidget.engine.view import lazy_batch
+from alwidget.engine.batches import lazy_batch
 from alwidget.learners.base import Learner, Stop
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ class Warmup:
     that chooses among them chooses among a random subset, as TYROGUE asks for, only sooner.
     """
 
-    def __init__(self, pool: Pool, seed: int) -> None:
-        self._pool, self._seed = pool, seed
+    def __init__(self, pool: Pool, seed: int, *, words: bool = False) -> None:
+        self._pool, self._seed, self._words = pool, seed, words
         self._target = min(len(pool), TARGET)
         self._order: np.ndarray | None = None
         self._done = 0
@@ -58,7 +58,7 @@ class Warmup:
             whole = rng.permutation(len(self._pool)) if len(self._pool) < 4 * self._target else None
             self._order = whole if whole is not None else _distinct(len(self._pool), self._target, rng)
             self._order = self._order[: self._target].astype(np.int64)
-        part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK])
+        part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK], words=self._words)
         learner.embed(part, stop=stop)
         if self._keeps is None:
             self._keeps = bool(learner.embedded(part).all())

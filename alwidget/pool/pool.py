@@ -251,6 +251,11 @@ class Pool:
         label: str | None = self._documents.get("label", index % len(self))
         return label
 
+    def given_words(self, index: int) -> np.ndarray | None:
+        """Return where the words of a document are, as the data says: int32 (L, 2) in code points; else None."""
+        del index
+        return None
+
     def to_dataset(self) -> datasets.Dataset:
         """Return a `datasets.Dataset` with the columns ``id``, ``text`` and what else there is; nothing is copied."""
         import pyarrow as pa

@@ -1,0 +1,79 @@
+"""What a caller asks of a session, checked: all that is wrong comes in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alwidget import strategies, tasks
+from alwidget.errors import AlwidgetError, ArgumentError, near_miss
+
+if TYPE_CHECKING:
+    from alwidget.strategies import Strategy
+
+__all__ = ["Arguments", "read_arguments"]
+
+T = TypeVar("T")
+UNITS = ("documents", "tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a session is opened with."""
+
+    labels: tuple[tasks.Label, ...]
+    strategy: Strategy
+
+
+def read_arguments(
+    *,
+    labels: Any,
+    task: Any,
+    overlap: Any,
+    strategy: Any,
+    subsample: Any,
+    batch_size: Any,
+    batch_unit: Any,
+    seed: Any,
+    annotator: Any,
+) -> Arguments:
+    """Return labels and strategy, or raise one `ArgumentError` with everything that is wrong."""
+    problems: list[str] = []
+    given = _tried(problems, lambda: tasks.read_labels(labels)) or ()
+    if not isinstance(overlap, bool):
+        problems.append(f"overlap={overlap!r}: it must be True or False.")
+    known = _tried(problems, lambda: tasks.get(task, [label.name for label in given], overlap=overlap is True))
+    chosen = _tried(problems, lambda: _strategy(strategy, known.name)) if known is not None else None
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        problems.append(f"batch_size={batch_size!r}: it must be a whole number, 1 or more.")
+    if batch_unit not in UNITS:
+        hint = near_miss(str(batch_unit), UNITS)
+        problems.append(f'batch_unit={batch_unit!r}: it must be "documents" or "tokens".{hint}')
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        problems.append(f"seed={seed!r}: it must be a whole number, 0 or more.")
+    if annotator is not None and (not isinstance(annotator, str) or not annotator.strip()):
+        problems.append(f"annotator={annotator!r}: it must be a name.")
+    _tried(problems, lambda: strategies.subsampler(subsample))
+    if problems or chosen is None:
+        raise ArgumentError("\n".join(problems))
+    return Arguments(given, chosen)
+
+
+def _strategy(asked: Any, task: str) -> Strategy:
+    """Return the strategy; one of ours that does not work for this task is refused."""
+    chosen = strategies.get(strategies.default(task) if asked == "auto" else asked)
+    here = strategies.available(task=task)
+    if task not in chosen.tasks and (chosen.name in strategies.available() or chosen.name == "schedule"):
+        options = ", ".join(f'"{name}"' for name in here)
+        message = f'The strategy "{chosen.name}" does not work for task="{task}"; there are {options}.'
+        raise ArgumentError(message)
+    return chosen
+
+
+def _tried(problems: list[str], attempt: Callable[[], T]) -> T | None:
+    try:
+        return attempt()
+    except AlwidgetError as error:
+        problems.append(str(error))
+        return None
