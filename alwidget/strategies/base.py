@@ -240,14 +240,15 @@ def check_task(strategy: Strategy, task: str | None) -> None:
     strategy
         An instance.
     task
-        The name of the task; None where nobody knows, which is let through.
+        The name of the task; None where nobody knows, which is let through, as is a class of your own that does not
+        say what it is for.
 
     Raises
     ------
     alwidget.errors.StrategyError
         The task is not among the `tasks` of the strategy; the message says what it is for.
     """
-    if task is not None and task not in strategy.tasks:
+    if task is not None and task not in strategy.tasks and type(strategy).tasks is not Strategy.tasks:
         message = (
             f'"{strategy.name}" is for {" and ".join(strategy.tasks)}, not for {task}; '
             f'alwidget.strategies.available("{task}") lists those that are.'

@@ -51,7 +51,6 @@ class MNLP(Pointwise):
         """Return the mean of -log of the likeliest tag's probability over the words; minus infinity without words."""
         tags = view.token_probs
         scores = pooled(-log_confidence(tags.flat), tags.offsets, "mean")
-        scores = np.maximum(scores, 0, where=np.isfinite(scores), out=scores)
         if self.skip_all_O and len(tags.flat):
             found = pooled((tags.flat.argmax(axis=1) > 0).astype(np.float64), tags.offsets, "max")
             scores[found < 1] = -np.inf

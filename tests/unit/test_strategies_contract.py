@@ -20,7 +20,21 @@ PAIRS = [
 SAID = {"token_probs", "token_states", "token_passes", "generated", "generate_passes", "surprisal", "lengths"}
 ARRAYS = {"probs", "embeddings", "labelled_y", "labelled_probs", "labelled_embeddings", "dynamics", "sources"} | SAID
 N, CLASSES, D, LABELLED, PASSES, LENGTH = 60, 3, 8, 12, 10, 128
-VOCABULARY = "the a minister signed treaty with country after long talks about border team".split()
+VOCABULARY = [
+    "the",
+    "a",
+    "minister",
+    "signed",
+    "treaty",
+    "with",
+    "country",
+    "after",
+    "long",
+    "talks",
+    "about",
+    "border",
+    "team",
+]
 
 
 def tags(rng, n, classes=5):
@@ -295,9 +309,9 @@ def test_nan_is_refused_by_whoever_reads_it(pair, array):
         return
     view = ArrayView(**spoilt(given, array, lambda v: v * np.nan))
     strategy = acting(pair)
-    if array not in strategy.needs or strategy.name == "tyrogue":
-        if array not in strategy.needs:
-            assert len(select(pair, view, 5).indices) == 5
+    # tyrogue asks for states to have the probabilities of some documents only; it does not look at them
+    if array not in strategy.needs or (strategy.name, array) == ("tyrogue", "token_states"):
+        assert len(select(pair, view, 5).indices) == 5
         return
     with pytest.raises(StrategyError, match="holds NaN"):
         select(pair, view, 5)
@@ -317,7 +331,7 @@ def test_probabilities_in_place_of_their_logarithms_are_refused(pair):
     given = arrays(pair[1])
     for array in ("generated", "generate_passes"):
         given = spoilt(given, array, np.exp)
-    with pytest.raises(StrategyError, match="none above 0.*Pass np.log of them"):
+    with pytest.raises(StrategyError, match=r"none above 0.*Pass np.log of them"):
         select(pair, ArrayView(**given), 5)
 
 

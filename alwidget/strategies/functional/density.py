@@ -12,6 +12,8 @@ from alwidget.strategies.functional.kmeans import unit_rows
 
 __all__ = ["as_weight", "idds", "idds_scores"]
 
+NOISE = {"float32": 1e-6, "float64": 1e-10}
+"""Scores closer than this are equal up to rounding; of those the first in the pool's order is taken."""
 RANGE = (1e-15, 1e15)
 """Lengths of vectors whose products single precision holds."""
 
@@ -60,7 +62,7 @@ def idds(embeddings: Any, labelled_embeddings: Any, size: int, lam: float = 0.67
     for i in range(first):
         scores = pool.scores()
         scores[pool.closed] = -np.inf
-        picked[i] = pool.take(int(scores.argmax()))
+        picked[i] = pool.take(int((scores >= scores.max() - pool.noise).argmax()))
     picked[first:] = np.flatnonzero(pool.repeated)[: size - first]
     return picked
 
@@ -99,6 +101,7 @@ class _Pool:
         self.closed = self.repeated.copy()
         self.open = self.n - int(self.repeated.sum())
         self._rows, over = _scaled(rows)
+        self.noise = NOISE[self._rows.dtype.name]
         self._over = over
         to_open = np.zeros(rows.shape[1])
         for part in steps(*rows.shape):

@@ -163,7 +163,7 @@ def label_cardinality(probs: Any, labelled_y: Any) -> np.ndarray:
         message = f"labelled_y must be bool (n, {array.shape[1]}) with n ≥ 1, as probs has it, got {given.shape}."
         raise StrategyError(message)
     mean = float((given != 0).sum(axis=1).mean())
-    return np.abs((array > 0.5).sum(axis=1) - mean)  # noqa: PLR2004
+    return np.asarray(np.abs((array > 0.5).sum(axis=1) - mean))  # noqa: PLR2004
 
 
 def top(scores: Any, size: int) -> np.ndarray:
@@ -289,5 +289,4 @@ def _binary_entropy(p: np.ndarray, agg: str) -> np.ndarray:
     each = np.zeros_like(p)
     for q in (p, 1 - p):
         each -= q * np.log(q, where=q > 0, out=np.zeros_like(q))
-    score: np.ndarray = {"sum": each.sum, "mean": each.mean, "max": each.max}[agg](axis=0)
-    return score
+    return np.asarray(getattr(np, agg)(each, axis=0))

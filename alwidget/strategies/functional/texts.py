@@ -189,7 +189,7 @@ def _matches(first: Counter[tuple[str, ...]], second: Counter[tuple[str, ...]]) 
 def _sacrebleu(tokenize: str) -> tuple[Callable[[str], str], Callable[[list[int], list[int], int, int], float]]:
     """Return sacrebleu's way to split a text, and its sentence BLEU from counts, 0 … 1."""
     try:
-        from sacrebleu.metrics import BLEU
+        from sacrebleu import BLEU
     except ImportError as error:
         message = 'BLEUVar compares texts with sacrebleu, which is not installed: pip install "alwidget[text]"'
         raise MissingExtraError(message) from error

@@ -211,7 +211,7 @@ def token_budget(indices: Any, lengths: Any, budget: int) -> np.ndarray:
     chosen = as_array(indices, "indices").astype(np.int64, copy=False)
     lengths = as_lengths(given, len(given))
     before = np.cumsum(lengths[chosen]) - lengths[chosen]
-    return chosen[before < budget]
+    return np.asarray(chosen[before < budget])
 
 
 def log_confidence(token_probs: Any) -> np.ndarray:
