@@ -321,7 +321,7 @@ class SessionHost:
         answer = self._log.state.answer(doc)
         suggestion = why = None
         if entry is not None:
-            given = entry.suggestion
+            given = self._session.suggested(entry)
             if given is not None:
                 suggestion = p.Suggestion(
                     value=given.value,

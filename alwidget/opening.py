@@ -15,6 +15,7 @@ from alwidget import learners, strategies, tasks
 from alwidget.arguments import read_arguments
 from alwidget.engine import Engine, Pace
 from alwidget.errors import ArgumentError, SessionError, StorageError, StrategyError
+from alwidget.given import GivenAnswers
 from alwidget.intake import Intake
 from alwidget.log import Log
 from alwidget.log.events import StoredDocument
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["annotate", "open"]
 
 IMPORT_CHUNK = 5000
+LOOKED_AT = 5000
+"""Documents whose given answers are checked when a session opens; those of the others, when they are shown."""
 KEPT = ("model", "strategy", "subsample", "batch_size", "batch_unit", "overlap", "guidelines", "seed")
 """Settings of a session that it is opened with again."""
 SET_ASIDE = ("broken", "empty", "not-text")
@@ -47,6 +50,10 @@ def annotate(
     id: str | None = None,
     source: str | None = None,
     label: str | None = None,
+    prelabel: str | None = None,
+    tokens: str | None = None,
+    tags: str | None = None,
+    scheme: str | None = None,
     path: str | Path | None = None,
     model: str | Learner = "auto",
     strategy: str | Strategy | type[Strategy] = "auto",
@@ -74,7 +81,14 @@ def annotate(
         ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     text, text_pair, id, source, label
         Columns; found by their usual names when left out. Only a `label` that is named here is taken for answers to
-        start from: data that happens to carry labels would otherwise leave nothing to ask.
+        start from: data that happens to carry labels would otherwise leave nothing to ask. What a column of answers
+        holds depends on the task: a label; a list of labels; tags of words, or spans; a text.
+    prelabel
+        Column with answers of a model or of rules, shown as suggestions until the session's own model has some.
+    tokens, tags, scheme
+        For spans: the column with the words of each document (without a text they are joined by spaces), the column
+        with a tag for each word (which `label` or `prelabel` may name just as well), and their scheme, ``"IOB1"``,
+        ``"IOB2"``, ``"BILOU"`` or ``"BIOES"``, found from the tags when left out.
     path
         Session directory; by default ``./<name of the data>.alw``.
     model
@@ -133,13 +147,24 @@ def annotate(
         data
         if isinstance(data, Pool)
         else Pool.load(
-            data, text=text, text_pair=text_pair, id=id, source=source, label=label, strict=strict, encoding=encoding
+            data,
+            text=text,
+            text_pair=text_pair,
+            id=id,
+            source=source,
+            label=label or tags,
+            prelabel=prelabel,
+            tokens=tokens,
+            task=task,
+            strict=strict,
+            encoding=encoding,
         )
     )
+    gold, before = _given(pool, tasks.get(task), label or tags, prelabel, scheme)
     where = Path(path) if path is not None else Path(f"{pool.name}.alw")
     resumed = (where / "session.json").exists()
-    if labels is None and not resumed and pool.has_labels:
-        given = tasks.read_labels(sorted(_labels_of(pool)))
+    if labels is None and not resumed and (gold.there or before.there):
+        given = tasks.read_labels(gold.labels() or before.labels())
     known = tasks.get(task, [item.name for item in given], overlap=overlap)
     coined = known.takes_labels and not given and not (resumed and labels is None)
     _retire(where)
@@ -166,8 +191,10 @@ def annotate(
     try:
         log.update_settings(**kept)
         if label is not None:
-            _import_given(pool, log)
-        return _assemble(pool, log, model, chosen, subsample, Pace(batch_size, batch_unit), seed)
+            _import_given(pool, log, gold)
+        before.check(log.task, LOOKED_AT)
+        learner = learners.make(model, task=task).learner
+        return _assemble(pool, log, learner, chosen, subsample, Pace(batch_size, batch_unit), seed, before)
     except BaseException:
         log.close()
         raise
@@ -211,26 +238,26 @@ def open(path: str | Path, data: Any = None, **options: Any) -> Session:
         if a.document is not None
     ]
     pool = Pool.load(rows, id="id", text="text") if rows else Pool.load(["(nothing is labelled in this session)"])
-    # counted words are there at once; spans and texts need more of a model, which is loaded if it is asked
-    model = "tf-idf" if task.name in {"classification", "multilabel"} else "auto"
-    return _assemble(pool, log, model, strategies.get("random"), None, Pace(50), 0)
+    # counted words are there at once; for spans and written text nothing is, and predicting says so
+    choice = learners.make("tf-idf", task="multilabel" if task.name == "multilabel" else "classification")
+    return _assemble(pool, log, choice.learner, strategies.get("random"), None, Pace(50), 0)
 
 
 def _assemble(
     pool: Pool,
     log: Log,
-    model: str | Learner,
+    learner: Learner,
     strategy: Strategy,
     subsample: str | None,
     pace: Pace,
     seed: int,
+    prelabels: GivenAnswers | None = None,
 ) -> Session:
     task = log.task
     intake = Intake(pool, log, task)
-    choice = learners.make(model, task=task.name)
     engine = Engine(
         pool,
-        choice.learner,
+        learner,
         strategy,
         intake.training_set,
         subsample=subsample,
@@ -243,7 +270,7 @@ def _assemble(
     log.arrange(_order(pool))
     intake.load(engine)
     engine.restore(intake.newest_round)
-    session = Session(pool, log, task, engine, intake, name=Path(log.path).stem)
+    session = Session(pool, log, task, engine, intake, name=Path(log.path).stem, prelabels=prelabels)
     log.subscribe(lambda ids, _: intake.update(ids, engine))
     _notices(session, intake)
     with _live_lock:
@@ -270,15 +297,30 @@ def _notices(session: Session, intake: Intake) -> None:
         )
 
 
-def _import_given(pool: Pool, log: Log) -> None:
-    """Take over the labels that the data came with, once."""
-    if not pool.has_labels or log.state.answers:
+def _given(
+    pool: Pool, task: tasks.Task, label: str | None, prelabel: str | None, scheme: str | None
+) -> tuple[GivenAnswers, GivenAnswers]:
+    """Return the answers that the data holds: those that are settled, and those to look over."""
+    if prelabel is not None and "prelabel" not in pool.columns:
+        message = f'No document has an answer in prelabel="{prelabel}".'
+        message += " A Pool must be loaded with that column: Pool.load(…, prelabel=…)."
+        raise ArgumentError(message)
+    columns = {"label": label, "prelabel": prelabel}
+    gold, before = (
+        GivenAnswers(pool, task, role, named=name is not None, scheme=scheme) for role, name in columns.items()
+    )
+    return gold, before
+
+
+def _import_given(pool: Pool, log: Log, gold: GivenAnswers) -> None:
+    """Take over the answers that the data came with, once."""
+    if not gold.there or log.state.answers:
         return
-    names = {item.name for item in log.state.labels}
+    task = log.task
     pending: list[dict[str, Any]] = []
     for document in pool:
-        value = pool.given_label(document.index)
-        if value is None or value not in names:
+        value = gold.of(document, task)
+        if value is None:
             continue
         stored = StoredDocument(document.text, document.text_pair, document.source)
         what = {"id": document.id, "value": value, "key": document.key.hex(), "origin": "imported", "document": stored}
@@ -296,11 +338,6 @@ def _kept(strategy: Strategy) -> dict[str, Any] | None:
         return strategies.to_settings(strategy)
     except StrategyError:
         return None
-
-
-def _labels_of(pool: Pool) -> set[str]:
-    found = (pool.given_label(i) for i in range(len(pool)))
-    return {value for value in found if value is not None}
 
 
 def _order(pool: Pool) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Predicting"]
 
+METHODS = {"tagging": "tag", "generation": "generate"}
 NOTHING: dict[str, Any] = {"classification": None, "generation": ""}
 
 
@@ -45,6 +46,13 @@ class Predicting:
 
     def _answers(self, learner: Learner, texts: Sequence[str], text_pair: Sequence[str] | None) -> list[Any]:
         training = self._training_set()
+        method = METHODS.get(training.task, "predict_proba")
+        if not callable(getattr(learner, method, None)):
+            message = (
+                f'{learner.description} does not learn task="{training.task}". To predict, open the session with its '
+                "documents: alw.open(path, data)."
+            )
+            raise SessionError(message)
         batch = _batch(texts, text_pair, words=training.words)
         self._train(learner, training)
         if not len(batch):

@@ -11,7 +11,8 @@ import numpy as np
 
 from alwidget import strategies as _strategies
 from alwidget.engine import Engine, RoundResult
-from alwidget.engine.queue import Queued
+from alwidget.engine.queue import Queued, Suggested
+from alwidget.engine.suggest import given_suggestion
 from alwidget.errors import ArgumentError, UnknownDocumentError
 from alwidget.intake import Intake
 from alwidget.log.events import StoredDocument, Why
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from datasets import Dataset
 
+    from alwidget.given import GivenAnswers
     from alwidget.log import Entry, Log, Recorded
     from alwidget.strategies import Strategy
     from alwidget.tasks import Task
@@ -38,9 +40,20 @@ class Session:
     driven by `next`, `record` and `train`. Every method may be called from any thread.
     """
 
-    def __init__(self, pool: Pool, log: Log, task: Task, engine: Engine, intake: Intake, *, name: str) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        log: Log,
+        task: Task,
+        engine: Engine,
+        intake: Intake,
+        *,
+        name: str,
+        prelabels: GivenAnswers | None = None,
+    ) -> None:
         self.pool, self.log, self.task, self.name = pool, log, task, name
         self._engine, self._intake = engine, intake
+        self._prelabels = prelabels
         self._predicting = Predicting(pool, engine, intake.training_set)
         self._widget: AnnotationWidget | None = None
         self._lock = threading.RLock()
@@ -257,6 +270,13 @@ class Session:
             self.log.records(), path, format, task=self.task.name, labels=self.labels, include=include
         )
 
+    def suggested(self, entry: Queued) -> Suggested | None:
+        """Return what is suggested for a queued document: by the model, or before it has learnt by the data."""
+        if entry.suggestion is not None or self._prelabels is None:
+            return entry.suggestion
+        value = self._prelabels.of(self.pool[entry.index], self.log.task)
+        return None if value is None else given_suggestion(value, self.task.name)
+
     # The widget ------------------------------------------------------------------------------------------------------
 
     @property
@@ -343,7 +363,7 @@ class Session:
     def _item(self, entry: Queued) -> Item:
         document = self.pool[entry.index]
         why = {name: getattr(entry.why, name) for name in entry.why.__struct_fields__}
-        suggestion = entry.suggestion
+        suggestion = self.suggested(entry)
         return Item(
             document.id,
             document.text,

@@ -1,11 +1,12 @@
 # ruff: noqa: ARG002  the contract has arguments that these learners do not need
-"""Small and real learners for the tasks beside classification; quick enough for hundreds of rounds."""
+"""Texts with gold answers for the tasks beside classification, and small and real learners of them."""
 
 from __future__ import annotations
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,33 @@ from alwidget.learners.base import Batch, Generated, Labelled, Progress, Report,
 from alwidget.tasks.tags import decode_tags, encode_spans, tag_names
 from small_learner import SmallLearner
 
+NAMES = ["Ada", "Bob", "Zu\u0308rich", "東京", "Ulm"]
+ANIMALS = ["cat", "dog", "cow", "hen"]
+
+
+def texts(n: int = 200) -> list[str]:
+    rng = np.random.default_rng(0)
+    return [
+        f"{'👍🏽 ' * (i % 3)}{NAMES[rng.integers(5)]} saw a {ANIMALS[rng.integers(4)]} and a {ANIMALS[rng.integers(4)]} "
+        f"near {NAMES[rng.integers(5)]} {'very ' * int(rng.integers(12))}often {i}"
+        for i in range(n)
+    ]
+
+
+def spans(text: str) -> list[dict[str, Any]]:
+    found = [(text.find(name), name) for name in NAMES if name in text]
+    return [
+        {"start": at, "end": at + len(name), "label": "PER" if name in {"Ada", "Bob"} else "LOC"}
+        for at, name in sorted(found)
+    ]
+
+
+ORACLES: dict[str, Callable[[str], Any]] = {
+    "multilabel": lambda text: [animal for animal in ANIMALS if animal in text],
+    "tagging": spans,
+    "generation": lambda text: " ".join(text.split()[:4]),
+}
+LABELS = {"multilabel": ANIMALS, "tagging": ["PER", "LOC"], "generation": []}
 PRIOR = 0.5
 DROPPED = 0.3
 

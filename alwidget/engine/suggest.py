@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alwidget.learners.base import Batch, Generated, Learner, Span, Stop
     from alwidget.pool import Pool
 
-__all__ = ["confident_labels", "span_values", "suggestions", "with_suggestions"]
+__all__ = ["confident_labels", "given_suggestion", "span_values", "suggestions", "with_suggestions"]
 
 DIGITS = 4
 """Of a probability on the page; more would only make the messages longer."""
@@ -53,6 +53,13 @@ def suggestions(learner: Learner, documents: Batch, training: TrainingSet, stop:
     """
     made = {"multilabel": _several, "tagging": _spans, "generation": _texts}.get(training.task)
     return made(learner, documents, training, stop) if made is not None else _one(learner, documents, training, stop)
+
+
+def given_suggestion(value: Any, task: str) -> Suggested:
+    """Return an answer that the data brings as a suggestion; how sure its maker was is not known, and taken for 1."""
+    if task == "tagging":
+        value = [{**span, "confidence": 1.0} for span in value]
+    return Suggested(value, 1.0)
 
 
 def confident_labels(probs: np.ndarray, learner: Learner, classes: tuple[str, ...]) -> list[list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["indices", "strings"]
+__all__ = ["indices", "integer_lists", "strings"]
 
 
 def strings(values: Sequence[str | None]) -> Any:
@@ -30,3 +30,19 @@ def strings(values: Sequence[str | None]) -> Any:
 def indices(rows: np.ndarray) -> Any:
     """Return a `pyarrow.Int64Array` over int64 `rows`, nothing copied."""
     return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))])
+
+
+def integer_lists(values: Sequence[Sequence[int] | None]) -> Any:
+    """Return a `pyarrow.LargeListArray` of int32.
+
+    >>> integer_lists([[0, 3], None, []]).to_pylist()
+    [[0, 3], None, []]
+    """
+    offsets = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(np.fromiter((len(value or ()) for value in values), dtype=np.int64, count=len(values)), out=offsets[1:])
+    there = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
+    bitmap = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    numbers = np.fromiter((n for value in values for n in value or ()), dtype=np.int32, count=int(offsets[-1]))
+    child = pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])
+    kind = pa.large_list(pa.int32())
+    return pa.Array.from_buffers(kind, len(values), [bitmap, pa.py_buffer(offsets)], children=[child])

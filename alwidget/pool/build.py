@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alwidget.pool.arrays import strings
+from alwidget.pool.arrays import integer_lists, strings
 from alwidget.pool.identity import SHORT, as_name, content_hash, fingerprint, first_rows, id_hash, unique_ids
 from alwidget.pool.problems import Problems, excerpt
 from alwidget.pool.reader import Broken, Rows
 from alwidget.pool.sink import DiskSink, MemorySink
 from alwidget.pool.store import Store
+from alwidget.pool.tokens import flat, joined, located, read_tokens, without_blanks
 
 __all__ = ["Builder"]
 
@@ -24,7 +25,8 @@ _BATCH_BYTES = 1 << 23
 _SPILL_ROWS = 50_000
 _SPILL_BYTES = 1 << 25
 _REMEMBERED = 10_000
-_FIELDS = ("text", "text_pair", "source", "label")
+_FIELDS = ("text", "text_pair", "source", "label", "prelabel")
+_ANSWERS = ("label", "prelabel")
 
 
 class Builder:
@@ -48,12 +50,13 @@ class Builder:
         self._sources: dict[str, bytes] = {}
         self.count = self.bytes = self.numbers = 0
         """Documents, characters of text, and rows whose text was a number."""
-        self.used = {role for role in columns if role in {"text", "id"}}
+        self.used = {role for role in columns if role in {"text", "id", "tokens"}}
         """The roles that at least one document has a value for."""
         self._clear()
 
     def _clear(self) -> None:
-        self._cells: dict[str, list[Any]] = {role: [] for role in _FIELDS if role in self._columns}
+        self._cells: dict[str, list[Any]] = {role: [] for role in _FIELDS if role in self._columns or role == "text"}
+        self._words: list[list[int] | None] = []
         self._ids: list[str] = []
         self._hashes = {name: bytearray() for name in ("keys", "ids", "sources")}
         self._at: list[int] = []
@@ -63,21 +66,21 @@ class Builder:
         """Take some rows."""
         none = repeat(None)
         cells = rows.cells
+        words = cells.get("tokens")
+        beside = ("text_pair", "id", "source", *_ANSWERS)
         together = zip(
             rows.at,
-            cells["text"],
-            cells.get("text_pair", none),
-            cells.get("id", none),
-            cells.get("source", none),
-            cells.get("label", none),
+            cells["text"] if "text" in cells else (_as_text(each) for each in words or ()),
+            words if words is not None else none,
+            *(cells.get(role, none) for role in beside),
             strict=False,  # the roles that have no column repeat for ever
         )
-        for at, text, pair, own, source, label in together:
+        for at, text, tokens, pair, own, source, *answers in together:
             if type(text) is not str or not text or text.isspace() or "\0" in text:
                 text = self._text(text, at)  # noqa: PLW2901  a subclass of str becomes str
                 if text is None:
                     continue
-            self._take(at, text, pair, own, source, label)
+            self._take(at, text, tokens, pair, own, source, answers)
         if len(self._ids) >= _BATCH_ROWS or self._length >= _BATCH_BYTES:
             self._flush()
 
@@ -105,7 +108,7 @@ class Builder:
         known = {"rows": self.count, "fingerprint": fingerprint(hashes, keys)}
         return sink.finish(arrays, renamed), known
 
-    def _take(self, at: int, text: str, pair: Any, own: Any, source: Any, label: Any) -> None:
+    def _take(self, at: int, text: str, tokens: Any, pair: Any, own: Any, source: Any, answers: list[Any]) -> None:
         """Add one document, unless one of its cells cannot be kept."""
         if pair is not None and not isinstance(pair, str):
             pair = self._pair(pair, at)
@@ -117,7 +120,10 @@ class Builder:
             self._problems.add("broken", at, _undecodable(str(error.object)[error.start]))
             return
         base = self._id(own, key, at) if "id" in self._columns else key.hex()[:SHORT]
-        source, label = self._tag(source, at, "source"), self._tag(label, at, "label")
+        source = self._tag(source, at, "source")
+        if "tokens" in self._columns:
+            words, answers = self._placed(base, at, text, tokens, answers)
+            self._words.append(words)
         self._hashes["keys"] += key
         self._hashes["ids"] += id_hash(base)
         self._ids.append(base)
@@ -131,12 +137,37 @@ class Builder:
         if "source" in cells:
             cells["source"].append(source)
             self._hashes["sources"] += self._source_hash(source)
-        if "label" in cells:
-            cells["label"].append(label)
+        for role, value in zip(_ANSWERS, answers, strict=True):
+            if role in cells:
+                cells[role].append(self._tag(value, at, role))
+
+    def _placed(
+        self, doc: str, at: int, text: str, cell: Any, answers: list[Any]
+    ) -> tuple[list[int] | None, list[Any]]:
+        """Return where the words are, and the answers without what belongs to words that are not there."""
+        tokens = read_tokens(cell)
+        if tokens is None:
+            places: Any = f'"{self._columns["tokens"]}" is no list of texts'
+        else:
+            places = joined(tokens)[1] if "text" not in self._columns else located(tokens, text)
+        if tokens is None or isinstance(places, str):
+            what = f'document "{doc}": {places}; its words are found anew, and tags of words are left out'
+            self._problems.add("words", at, what)
+            return None, [None if _is_tags(answer) else answer for answer in answers]
+        kept: list[Any] = []
+        for role, answer in zip(_ANSWERS, answers, strict=True):
+            tags = _plain_list(answer) if _is_tags(answer) else None
+            if tags is not None and len(tags) != len(tokens):
+                what = f'document "{doc}": "{self._columns[role]}" has {len(tags):,} tags for {len(tokens):,} words'
+                self._problems.add("label", at, f"{what}; they are left out")
+                kept.append(None)
+            else:
+                kept.append(answer if tags is None else without_blanks(tags, tokens))
+        return flat(places, tokens), kept
 
     def _text(self, value: Any, at: int) -> str | None:
         """Return a text that is a document, or report why the row is none."""
-        column = self._columns["text"]
+        column = self._columns.get("text") or self._columns["tokens"]
         if isinstance(value, Broken):
             self._problems.add("broken", at, value.what)
         elif isinstance(value, str):
@@ -180,6 +211,8 @@ class Builder:
         """Return a source or a label as text; one that cannot be stored is none."""
         if value is None or isinstance(value, Broken):
             return None
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
         name = as_name(value)
         if name is not None and not name.isascii() and not _is_encodable(name):
             self._problems.add(
@@ -203,7 +236,10 @@ class Builder:
         if not self._ids:
             return
         self.used.update(role for role, cells in self._cells.items() if any(cell is not None for cell in cells))
-        documents = pa.record_batch({role: strings(cells) for role, cells in self._cells.items()})
+        columns = {role: strings(cells) for role, cells in self._cells.items()}
+        if "tokens" in self._columns:
+            columns["words"] = integer_lists(self._words)
+        documents = pa.record_batch(columns)
         ids = pa.record_batch({"id": strings(self._ids)})
         arrays = {name: bytes(value) for name, value in self._hashes.items()}
         self._sink.add(documents, ids, {**arrays, "at": np.asarray(self._at, dtype="<i8").tobytes()})
@@ -226,6 +262,26 @@ def _namesakes(hashes: np.ndarray) -> np.ndarray:
     """Return one row for each source, in the order in which they first appear."""
     values, first = np.unique(hashes, return_index=True)
     return np.sort(first[values != 0]).astype(np.int64)
+
+
+def _as_text(cell: Any) -> Any:
+    """Return the words of a cell as one text; a cell that holds none is handed on, to be reported."""
+    tokens = read_tokens(cell)
+    return joined(tokens)[0] if tokens is not None else None if cell is None or isinstance(cell, str) else cell
+
+
+def _is_tags(answer: Any) -> bool:
+    """Whether an answer says something of each word: a list of texts or numbers, and not of spans."""
+    values = _plain_list(answer)
+    return bool(values) and not isinstance(values[0], Mapping | list | tuple)
+
+
+def _plain_list(answer: Any) -> list[Any]:
+    if isinstance(answer, str) and answer.lstrip().startswith("["):
+        return _plain_list(read_tokens(answer) or [])
+    if isinstance(answer, np.ndarray):
+        return list(answer.tolist())
+    return list(answer) if isinstance(answer, list | tuple) else []
 
 
 def _undecodable(character: str) -> str:

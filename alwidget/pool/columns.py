@@ -13,7 +13,7 @@ from alwidget.pool.problems import one_line
 
 __all__ = ["ROLES", "Column", "ColumnKind", "Given", "Roles", "describe", "find", "kind_of", "missing"]
 
-ROLES = ("text", "text_pair", "id", "source", "label")
+ROLES = ("text", "text_pair", "id", "source", "label", "prelabel", "tokens")
 
 ColumnKind = Literal["text", "number", "other"]
 
@@ -58,8 +58,17 @@ _OTHERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "source": (("source",), ("domain", "origin", "corpus")),
-    "label": (("label",), ("label_text", "label_name", "gold_label", "gold", "category", "class")),
 }
+_ANSWERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "classification": (("label",), ("label_text", "label_name", "gold_label", "gold", "category", "class")),
+    "multilabel": (("labels",), ("label", "label_names", "categories", "classes", "topics", "gold")),
+    "tagging": (("spans",), ("entities",), ("ner_tags",), ("tags",), ("labels",)),
+    "generation": (("target",), ("summary",), ("targets", "highlights", "reference", "answer", "output")),
+}
+"""What the column with the answers is usually called, task by task."""
+_TOKENS = (("tokens",), ("words",))
+_WRITTEN_FROM = frozenset({"source", "src", "input", "dialogue"})
+"""What the text to write from is called where no column has one of the usual names of texts."""
 _LETTER = re.compile(r"[^\W\d_]")
 _NEUTRAL = frozenset({"", "na", "n/a", "nan", "null", "none", "true", "false", "inf", "-inf"})
 """Cells that say nothing about their column. They are documents all the same where the column is the text."""
@@ -91,7 +100,9 @@ class Roles:
     found: frozenset[str]
 
 
-def find(columns: Sequence[Column], given: Given, name: str, *, header: bool = False) -> Roles:
+def find(
+    columns: Sequence[Column], given: Given, name: str, *, header: bool = False, task: str = "classification"
+) -> Roles:
     """Return the column of every role.
 
     Parameters
@@ -104,6 +115,9 @@ def find(columns: Sequence[Column], given: Given, name: str, *, header: bool = F
         What is read, for the messages.
     header
         Whether the names come from the first line of a file, which may turn out to be a row.
+    task
+        What is asked of the documents: it says what answers are called, and whether words are looked for. Documents to
+        tag may come as words alone, without a text.
 
     Raises
     ------
@@ -118,11 +132,19 @@ def find(columns: Sequence[Column], given: Given, name: str, *, header: bool = F
     named = _named(columns, given, name)
     free = [column for column in columns if column.name not in named.values()]
     roles = dict(named)
-    for role in ("id", "source", "label"):
-        if given.get(role) is None and (choice := _other(role, free)) is not None:
+    usual = {**_OTHERS, "label": _ANSWERS.get(task, _ANSWERS["classification"])}
+    if task == "tagging":
+        usual["tokens"] = _TOKENS
+    if task == "generation" and given.get("text") is None and (origin := _written_from(free)) is not None:
+        roles["text"] = origin
+    for role, tiers in usual.items():
+        left = [column for column in free if column.name not in roles.values()]
+        if given.get(role) is None and (choice := _other(role, left, tiers)) is not None:
             roles[role] = choice
-    if "text" not in roles:
-        roles.update(_text(free, roles, given, name, header=header))
+    if "text" not in roles and "tokens" in roles:
+        roles.update(_text_beside_tokens(free, roles))
+    elif "text" not in roles:
+        roles.update(_text(free, roles, given, name, header=header, usual=usual))
     elif given.get("text_pair") is None and _by_name(free, "text_pair") is not None and roles["text"] != "text_pair":
         roles["text_pair"] = str(_by_name(free, "text_pair"))
     _check_unique(columns, roles, name)
@@ -195,7 +217,13 @@ def _named(columns: Sequence[Column], given: Given, name: str) -> dict[str, str]
 
 
 def _text(
-    free: Sequence[Column], roles: Mapping[str, str], given: Given, name: str, *, header: bool
+    free: Sequence[Column],
+    roles: Mapping[str, str],
+    given: Given,
+    name: str,
+    *,
+    header: bool,
+    usual: Mapping[str, tuple[tuple[str, ...], ...]],
 ) -> dict[str, str]:
     """Return the text column and, where two columns clearly belong together, the second text."""
     rest = [column for column in free if column.name not in roles.values()]
@@ -212,21 +240,38 @@ def _text(
             return {"text": known[0]}
         if known:
             raise DataError(_unclear(free, roles, name, header=header))
-    other = _NEVER.union(role for tiers in _OTHERS.values() for tier in tiers for role in tier)
+    other = _NEVER.union(role for tiers in usual.values() for tier in tiers for role in tier)
     texts = [column.name for column in rest if column.kind == "text" and _plain(column.name) not in other]
     if len(texts) != 1 or (header and _looks_like_a_row(free, texts[0])):
         raise DataError(_unclear(free, roles, name, header=header))
     return {"text": texts[0]}
 
 
-def _other(role: str, columns: Sequence[Column]) -> str | None:
+def _text_beside_tokens(free: Sequence[Column], roles: Mapping[str, str]) -> dict[str, str]:
+    """Return the text that the words are from, where a column is called as texts are; else the words are joined."""
+    rest = [column for column in free if column.name not in roles.values()]
+    known = [column.name for column in rest if _plain(column.name) in _TEXT[1] and column.kind == "text"]
+    text = _by_name(rest, "text") or (known[0] if len(known) == 1 else None)
+    return {} if text is None else {"text": text}
+
+
+def _written_from(columns: Sequence[Column]) -> str | None:
+    """Return the text of a task of writing that is called by what it is there, unless one is called text."""
+    names = {_plain(column.name) for column in columns}
+    if names & {name for tier in _TEXT for name in tier}:
+        return None
+    known = [column.name for column in columns if _plain(column.name) in _WRITTEN_FROM and column.kind == "text"]
+    return known[0] if len(known) == 1 else None
+
+
+def _other(role: str, columns: Sequence[Column], tiers: tuple[tuple[str, ...], ...]) -> str | None:
     """Return the column that is usually called so, unless several are."""
-    if role == "label":
+    if role == "label" and "label" in tiers[0]:
         numbers = [c.name for c in columns if _plain(c.name) == "label" and c.kind == "number"]
         words = [c.name for c in columns if _plain(c.name) in {"label_text", "label_name"} and c.kind != "number"]
         if numbers and len(words) == 1:
             return words[0]
-    for tier in _OTHERS[role]:
+    for tier in tiers:
         known = [column.name for column in columns if _plain(column.name) in tier]
         if len(known) == 1:
             return known[0]

@@ -75,8 +75,13 @@ def as_name(value: Any) -> str | None:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_in_json)
     return str(value)
+
+
+def _in_json(value: Any) -> Any:
+    """Return what a list holds in a form that JSON has; numbers and arrays of NumPy stay numbers and lists."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
 
 
 def _trimmed(value: Decimal) -> str:

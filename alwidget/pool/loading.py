@@ -33,6 +33,13 @@ class Options:
     encoding: str | None = None
     cache_dir: str | os.PathLike[str] | None = None
     progress: bool = True
+    task: str = "classification"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a converted copy depends on; what most people leave out is left out, so that copies stay good."""
+        task = {} if self.task == "classification" else {"task": self.task}
+        return {**self.given, "encoding": self.encoding, **task}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +62,14 @@ def load(data: Any, options: Options) -> Loaded:
     pools = pools_folder(options.cache_dir)
     with _explained(path, pools):
         origin = _origin(data, path)
-        key = key_of(origin, {**options.given, "encoding": options.encoding}) if origin else ""
+        key = key_of(origin, options.told) if origin else ""
         if origin and (known := _known(pools / key)) is not None:
             if options.strict:
                 found = reports.from_json(known.meta["problems"])
                 reports.refuse(known.meta["shown"], found, known.meta["counts"])
             return known
         reader = open_reader(data, options.encoding)
-        roles = _roles(reader, options.given)
+        roles = _roles(reader, options)
         with _Conversion(reader, pools, options) as conversion:
             more = conversion.read(roles)
             if more is None:
@@ -109,7 +116,7 @@ class _Conversion:
             for rows in portions:
                 builder.add(rows)
                 advance(rows.done)
-        return _more(reader, self._options.given, roles) if len(reader.columns) > columns else None
+        return _more(reader, self._options, roles) if len(reader.columns) > columns else None
 
     def finish(self, origin: Mapping[str, Any] | None, now: Mapping[str, Any] | None, key: str) -> Loaded:
         """Return the pool; if it went to disk and can be asked for again, its store is published under `key`.
@@ -156,7 +163,8 @@ class _Conversion:
         return DiskSink(self._workplace.folder)
 
     def _nothing(self) -> str:
-        name, text, problems = self._reader.name, self._roles.columns["text"], self._problems
+        columns = self._roles.columns
+        name, text, problems = self._reader.name, columns.get("text") or columns["tokens"], self._problems
         shown = describe(self._reader.columns)
         if self._builder is not None and 0 < problems.set_aside == self._builder.numbers:
             return (
@@ -169,20 +177,24 @@ class _Conversion:
         return f'{name} holds no documents: all {problems.set_aside:,} rows were set aside (text="{text}"):\n{first}'
 
 
-def _roles(reader: Reader, given: Given) -> Roles:
+def _roles(reader: Reader, options: Options) -> Roles:
     """Return which column is what; before giving up, look beyond the beginning."""
     try:
-        return find(reader.columns, given, reader.name, header=reader.header)
+        return _found(reader, options)
     except DataError:
         if not reader.learn():
             raise
-    return find(reader.columns, given, reader.name, header=reader.header)
+    return _found(reader, options)
 
 
-def _more(reader: Reader, given: Given, roles: Roles) -> Roles | None:
+def _found(reader: Reader, options: Options) -> Roles:
+    return find(reader.columns, options.given, reader.name, header=reader.header, task=options.task)
+
+
+def _more(reader: Reader, options: Options, roles: Roles) -> Roles | None:
     """Return better roles if columns turned up that the beginning did not show."""
     try:
-        late = find(reader.columns, given, reader.name, header=reader.header)
+        late = _found(reader, options)
     except DataError:
         return None
     return late if late.columns.items() > roles.columns.items() else None

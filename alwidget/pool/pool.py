@@ -100,6 +100,9 @@ class Pool:
         id: Role = None,
         source: Role = None,
         label: Role = None,
+        prelabel: Role = None,
+        tokens: Role = None,
+        task: str = "classification",
         strict: bool = False,
         encoding: str | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
@@ -115,6 +118,13 @@ class Pool:
             line) or of a folder of .txt files (a document a file).
         text, text_pair, id, source, label
             The columns; found by their usual names when left out. False: do not look for one.
+        prelabel
+            Column with answers of a model or of rules, to start from; never looked for.
+        tokens
+            For ``task="tagging"``, the column with the words of each document. Without a text they are joined by
+            single spaces.
+        task
+            What is asked of the documents, which says what the column of answers is usually called.
         strict
             Raise if there is anything to report, in place of setting broken rows aside.
         encoding
@@ -142,8 +152,9 @@ class Pool:
         """
         if isinstance(data, Pool):
             return data
-        given = {"text": text, "text_pair": text_pair, "id": id, "source": source, "label": label}
-        return cls(load(data, Options(given, strict, encoding, cache_dir, progress)))
+        given: dict[str, Role] = {"text": text, "text_pair": text_pair, "id": id, "source": source, "label": label}
+        given.update({role: name for role, name in (("prelabel", prelabel), ("tokens", tokens)) if name is not None})
+        return cls(load(data, Options(given, strict, encoding, cache_dir, progress, task)))
 
     def __len__(self) -> int:
         return len(self._store)
@@ -241,20 +252,18 @@ class Pool:
         """Whether the data gives labels, to some of the documents at least."""
         return "label" in self.columns
 
-    def given_label(self, index: int) -> str | None:
-        """Return the label that the data gives a document, as text; None where there is none."""
-        if not self.has_labels:
-            return None
-        if not -len(self) <= index < len(self):
-            message = f"The pool has {len(self):,} documents; there is none at index {index}."
-            raise IndexError(message)
-        label: str | None = self._documents.get("label", index % len(self))
-        return label
+    def given_label(self, index: int, role: str = "label") -> str | None:
+        """Return the label that the data gives a document, as text; None where there is none.
+
+        Lists and objects are JSON. `role` is ``"label"`` or ``"prelabel"``.
+        """
+        found: str | None = self._cell(role, index) if role in self.columns else None
+        return found
 
     def given_words(self, index: int) -> np.ndarray | None:
         """Return where the words of a document are, as the data says: int32 (L, 2) in code points; else None."""
-        del index
-        return None
+        edges = self._cell("words", index) if "tokens" in self.columns else None
+        return None if edges is None else np.array(edges, dtype=np.int32).reshape(-1, 2)
 
     def to_dataset(self) -> datasets.Dataset:
         """Return a `datasets.Dataset` with the columns ``id``, ``text`` and what else there is; nothing is copied."""
@@ -262,8 +271,15 @@ class Pool:
         from datasets import Dataset
 
         columns = {"id": self._ids.chunked("id")}
-        columns.update((role, self._documents.chunked(role)) for role in self.columns if role != "id")
+        stored = {"text": "text", **{role: "words" if role == "tokens" else role for role in self.columns}}
+        columns.update((name, self._documents.chunked(name)) for role, name in stored.items() if role != "id")
         return Dataset(pa.table(columns))
+
+    def _cell(self, name: str, index: int) -> Any:
+        if not -len(self) <= index < len(self):
+            message = f"The pool has {len(self):,} documents; there is none at index {index}."
+            raise IndexError(message)
+        return self._documents.get(name, index % len(self))
 
     def _find(self, id: object) -> int | None:
         if not isinstance(id, str):

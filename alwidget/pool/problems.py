@@ -12,7 +12,7 @@ from alwidget.errors import DataError
 
 __all__ = ["Kind", "Problem", "Problems", "excerpt", "first_of"]
 
-Kind = Literal["broken", "empty", "not-text", "id", "encoding", "changed"]
+Kind = Literal["broken", "empty", "not-text", "id", "encoding", "changed", "words", "label"]
 """What a problem is about. Rows of the first three kinds are set aside; the other kinds are notes."""
 
 KEPT = 1000
@@ -30,6 +30,8 @@ _NAMES = {
     "empty": "rows without text",
     "not-text": "rows whose text is not text",
     "id": "notes about ids",
+    "words": "notes about words",
+    "label": "notes about labels",
     "encoding": "notes about the encoding",
     "changed": "notes about a file that changed",
 }
@@ -46,8 +48,9 @@ class Problem:
     what
         What was wrong there, and what became of it.
     kind
-        ``"broken"``, ``"empty"`` and ``"not-text"``: the row was set aside. ``"id"``, ``"encoding"``, ``"changed"``:
-        a note; nothing was left out.
+        ``"broken"``, ``"empty"`` and ``"not-text"``: the row was set aside. The others are notes: ``"id"``,
+        ``"encoding"``, ``"changed"``, and ``"words"`` and ``"label"`` where what the data says of a document was left
+        out, or read by a rule that it names.
 
     Examples
     --------

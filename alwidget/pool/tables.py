@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class TableReader(Reader):
         names = self._names.get(name)
         if names is None:
             return values
-        return [names[v] if isinstance(v, int) and 0 <= v < len(names) else None for v in values]
+        return [_called(value, names) for value in values]
 
     def _columns(self, schema: Any) -> list[Column]:
         import pyarrow as pa
@@ -140,7 +141,8 @@ def from_parquet(path: Path, stem: str) -> TableReader:
     def batches(columns: Sequence[str] | None) -> Iterator[Any]:
         return iter(file.iter_batches(batch_size=4 * CHUNK, columns=columns))
 
-    return TableReader(path.name, stem, file.schema_arrow, batches, total=file.metadata.num_rows)
+    schema = file.schema_arrow
+    return TableReader(path.name, stem, schema, batches, total=file.metadata.num_rows, names=_class_names(schema))
 
 
 def from_arrow_file(path: Path, stem: str) -> TableReader:
@@ -163,7 +165,8 @@ def from_arrow_file(path: Path, stem: str) -> TableReader:
             source.seek(0)
             return (pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)).schema
 
-    return TableReader(path.name, stem, _opening(path.name, "Arrow", schema), batches)
+    known = _opening(path.name, "Arrow", schema)
+    return TableReader(path.name, stem, known, batches, names=_class_names(known))
 
 
 def from_table(table: Any) -> TableReader:
@@ -183,7 +186,8 @@ def from_dataset(dataset: Any) -> TableReader:
     """Read a `datasets.Dataset`; class numbers come out as class names."""
     from datasets import ClassLabel
 
-    names = {key: f.names for key, f in dataset.features.items() if isinstance(f, ClassLabel) and f.names}
+    named = {key: _innermost(feature) for key, feature in dataset.features.items()}
+    names = {key: f.names for key, f in named.items() if isinstance(f, ClassLabel) and f.names}
     plain = dataset.with_format("arrow")
 
     def batches(columns: Sequence[str] | None) -> Iterator[Any]:
@@ -193,6 +197,37 @@ def from_dataset(dataset: Any) -> TableReader:
 
     schema = dataset.features.arrow_schema
     return TableReader("the dataset", "documents", schema, batches, total=len(dataset), place=_index, names=names)
+
+
+def _class_names(schema: Any) -> dict[str, list[str]]:
+    """Return the names of the classes of every column of class numbers, as `datasets` writes them into its files."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, TypeError, ValueError):
+        return {}
+    out = {}
+    for column, feature in features.items() if isinstance(features, dict) else ():
+        inner = feature
+        while isinstance(inner, list | dict) and inner and (isinstance(inner, list) or "feature" in inner):
+            inner = inner[0] if isinstance(inner, list) else inner["feature"]
+        names = inner.get("names") if isinstance(inner, dict) and inner.get("_type") == "ClassLabel" else None
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            out[column] = names
+    return out
+
+
+def _innermost(feature: Any) -> Any:
+    """Return what a list is a list of, in the forms that different versions of datasets give lists."""
+    while isinstance(feature, list) or hasattr(feature, "feature"):
+        feature = feature[0] if isinstance(feature, list) else feature.feature
+    return feature
+
+
+def _called(value: Any, names: Sequence[str]) -> Any:
+    """Return the name of a class number, or the names of a list of them; None for a number that has none."""
+    if isinstance(value, list):
+        return [_called(each, names) for each in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
 
 
 def _index(at: int) -> str:

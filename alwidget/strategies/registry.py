@@ -22,19 +22,9 @@ _BUILT_IN = {
     "entropy": "uncertainty:Entropy",
     "bert-km": "diversity:BertKM",
     "tyrogue": "tyrogue:Tyrogue",
-    "alps": "diversity:Alps",
-    "idds": "writing:IDDS",
-    "label-cardinality": "uncertainty:LabelCardinality",
-    "mnlp": "tagging:MNLP",
-    "token-entropy": "tagging:TokenEntropy",
-    "bald": "tagging:Bald",
-    "badge": "tagging:Badge",
-    "nsp": "writing:NSP",
-    "ensp": "writing:ENSP",
-    "bleuvar": "writing:BleuVar",
 }
 """Name to module and class; modules are imported when one of their strategies is asked for."""
-_DEFAULTS = {"classification": "tyrogue", "multilabel": "tyrogue", "tagging": "mnlp", "generation": "idds"}
+_DEFAULTS = {"classification": "tyrogue"}
 
 
 def get(strategy: str | type[Strategy] | Strategy, /, **options: Any) -> Strategy:
@@ -108,7 +98,7 @@ def default(task: str) -> str:
     """
     if task in _DEFAULTS:
         return _DEFAULTS[task]
-    message = f'There is no task "{task}"; choose from {_listed(TASKS)}.{near_miss(task, TASKS)}'
+    message = f'No strategy is chosen by itself for the task "{task}"; name one of {_listed(available(task))}.'
     raise StrategyError(message)
 
 
@@ -145,8 +135,7 @@ def _named(name: str) -> type[Strategy]:
     if name == "schedule":
         hint = ' Write alwidget.Schedule([("bert-km", 2), ("breaking-ties", None)]).'
     elif name == "auto":
-        meant = ", ".join(f'for {task} "{default(task)}"' for task in TASKS)
-        hint = f' "auto" is for annotate(strategy=…), where it means {meant}.'
+        hint = f' "auto" is for annotate(strategy=…); for classification it is "{default("classification")}".'
     else:
         hint = near_miss(name.lower().replace("_", "-"), names)
     message = f'There is no strategy "{name}".{hint} There are: {_listed(names)}.'

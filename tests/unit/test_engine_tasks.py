@@ -16,35 +16,8 @@ from alwidget.log.events import Why
 from alwidget.pool import Pool
 from alwidget.strategies import Ranked, Strategy
 from small_learner import SmallLearner
-from small_tasks import SmallSeveral, SmallTagger, SmallWriter
+from small_tasks import LABELS, ORACLES, SmallSeveral, SmallTagger, SmallWriter, texts
 
-NAMES = ["Ada", "Bob", "Zu\u0308rich", "東京", "Ulm"]
-ANIMALS = ["cat", "dog", "cow", "hen"]
-
-
-def texts(n: int = 200) -> list[str]:
-    rng = np.random.default_rng(0)
-    return [
-        f"{'👍🏽 ' * (i % 3)}{NAMES[rng.integers(5)]} saw a {ANIMALS[rng.integers(4)]} and a {ANIMALS[rng.integers(4)]} "
-        f"near {NAMES[rng.integers(5)]} {'very ' * int(rng.integers(12))}often {i}"
-        for i in range(n)
-    ]
-
-
-def spans(text: str) -> list[dict[str, Any]]:
-    found = [(text.find(name), name) for name in NAMES if name in text]
-    return [
-        {"start": at, "end": at + len(name), "label": "PER" if name in {"Ada", "Bob"} else "LOC"}
-        for at, name in sorted(found)
-    ]
-
-
-ORACLES: dict[str, Callable[[str], Any]] = {
-    "multilabel": lambda text: [animal for animal in ANIMALS if animal in text],
-    "tagging": spans,
-    "generation": lambda text: " ".join(text.split()[:4]),
-}
-LABELS = {"multilabel": ANIMALS, "tagging": ["PER", "LOC"], "generation": []}
 LEARNERS = {"multilabel": SmallSeveral, "tagging": SmallTagger, "generation": SmallWriter}
 
 

@@ -28,15 +28,8 @@ function Answered({ item }: { item: Item }) {
   }
   const entry = history.find((other) => other.item === item.item && !other.undone);
   const origin = entry?.origin === "accepted" ? ", as suggested" : "";
-  const { describe, brief, change } = rulesOf(session?.task);
+  const { describe, change } = rulesOf(session?.task);
   const said = item.answer === null ? item.status : describe(item.answer);
-  if (item.answer !== null && brief(item.answer) === "") {
-    return (
-      <>
-        You wrote this{origin}. {change}
-      </>
-    );
-  }
   return (
     <>
       You said <b>{said}</b>
