@@ -53,6 +53,7 @@ class RoundView:
         self.fitted = fitted
         self.round = number
         self.dynamics = dynamics
+        self.task = training.task
         self.multilabel = training.task == "multilabel"
         """Whether `probs` are a probability for each label on its own, so that rows do not sum to one."""
         self.some_probs: dict[int, np.ndarray] = {}

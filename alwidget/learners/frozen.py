@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, 
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.head import Head, LinearHead
+from alwidget.learners.pairs import pair_vectors
 
 __all__ = ["FrozenEncoder"]
 
@@ -60,6 +62,7 @@ class FrozenEncoder:
         self.head: LinearHead = Head() if head is None else head
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._cache: EmbeddingCache | None = None
+        self._pairs: EmbeddingCache | None = None
         self._classes: tuple[str, ...] = ()
         self._told = False
 
@@ -127,29 +130,22 @@ class FrozenEncoder:
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
         """Return vectors, float32 (n, d): from the cache what is there, the rest computed and kept.
 
+        Of two texts that belong together each is read on its own, and `pair_vectors` makes one of both, (n, 4d).
+
         What was computed before a cancellation is kept, too. Fresh vectors are rounded to float16 as kept ones are, so
         that a document has the same vector the first time and ever after.
         """
         self.prepare(stop=stop)
-        cache = self._ready_cache()
-        vectors, found = cache.get(documents.keys)
-        missing = np.flatnonzero(~found).tolist()
-        if missing:
-            row_of: dict[bytes, int] = {}
-            first: list[int] = []
-            for i in missing:
-                if documents.keys[i] not in row_of:
-                    row_of[documents.keys[i]] = len(first)
-                    first.append(i)
-            computed = self._compute(cache, documents.take(first), stop, progress)
-            vectors[missing] = computed[[row_of[documents.keys[i]] for i in missing]]
-        return vectors
+        if documents.pairs is None:
+            return self._single(documents, stop, progress)
+        both = _kept(self._ready_pairs(), documents, lambda part: self._both(part, stop, progress))
+        return pair_vectors(*np.split(both, 2, axis=1))
 
     def embedded(self, documents: Batch) -> np.ndarray:
         """Return bool (n,): which documents have a kept vector; all False before `prepare`."""
         if self._cache is None:
             return np.zeros(len(documents), dtype=bool)
-        return self._cache.has(documents.keys)
+        return (self._cache if documents.pairs is None else self._ready_pairs()).has(documents.keys)
 
     def save(self, path: Path) -> None:
         """Write the head and what it belongs to; the encoder's weights stay where they are."""
@@ -180,13 +176,27 @@ class FrozenEncoder:
         self.head.load(path)
         self._classes = classes
 
+    def _single(self, documents: Batch, stop: Stop | None, progress: Progress | None) -> np.ndarray:
+        cache = self._ready_cache()
+        return _kept(cache, documents, lambda part: self._compute(cache, part, stop, progress))
+
+    def _both(self, part: Batch, stop: Stop | None, progress: Progress | None) -> np.ndarray:
+        """Return the vectors of both texts side by side, float32 (n, 2d); each text is read once, however often."""
+        from alwidget.pool.identity import content_hash
+
+        texts = [*part.texts, *(part.pairs or ())]
+        alone = Batch(texts, [content_hash(text) for text in texts])
+        vectors = np.hstack(np.split(self._single(alone, stop, progress), 2))
+        self._ready_pairs().put(part.keys, vectors)
+        return vectors
+
     def _compute(self, cache: EmbeddingCache, part: Batch, stop: Stop | None, progress: Progress | None) -> np.ndarray:
         """Return vectors of documents that are not kept yet, float32 (n, d), and keep them, also if cut short."""
         out = np.zeros((len(part), self.encoder.dim), dtype=np.float32)
         waiting: list[np.ndarray] = []
         done = kept = 0
         try:
-            for positions, vectors in self.encoder.batches(part.texts, part.pairs, stop=stop):
+            for positions, vectors in self.encoder.batches(part.texts, stop=stop):
                 out[positions] = as_float16(vectors)
                 waiting.append(positions)
                 done += len(positions)
@@ -198,6 +208,13 @@ class FrozenEncoder:
         finally:
             _keep(cache, part, waiting, out)
         return out
+
+    def _ready_pairs(self) -> EmbeddingCache:
+        """Return the cache of two texts, in a folder of its own: there the hash of a pair means two vectors."""
+        if self._pairs is None:
+            folder, identity = self._cache_dir or default_cache_dir(), f"{self.encoder.identity} two texts apart"
+            self._pairs = EmbeddingCache(folder, identity, 2 * self.encoder.dim)
+        return self._pairs
 
     def _ready_cache(self) -> EmbeddingCache:
         if self._cache is None:
@@ -211,6 +228,22 @@ class FrozenEncoder:
             return self.encoder.notes
         self._told = True
         return (*self.encoder.notes, note)
+
+
+def _kept(cache: EmbeddingCache, documents: Batch, compute: Callable[[Batch], np.ndarray]) -> np.ndarray:
+    """Return vectors, float32 (n, d), those that are not in the cache computed, each content once."""
+    vectors, found = cache.get(documents.keys)
+    missing = np.flatnonzero(~found).tolist()
+    if missing:
+        row_of: dict[bytes, int] = {}
+        first: list[int] = []
+        for i in missing:
+            if documents.keys[i] not in row_of:
+                row_of[documents.keys[i]] = len(first)
+                first.append(i)
+        computed = compute(documents.take(first))
+        vectors[missing] = computed[[row_of[documents.keys[i]] for i in missing]]
+    return vectors
 
 
 def _keep(cache: EmbeddingCache, part: Batch, waiting: list[np.ndarray], vectors: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import VectorMemory
 from alwidget.learners.head import Head, LinearHead
+from alwidget.learners.pairs import counted_pair
 from alwidget.learners.threads import one_blas_thread
 from alwidget.learners.words import analyse
 
@@ -32,6 +34,9 @@ CHUNK = 256
 
 class TfIdf:
     """TF-IDF over words, pairs of words and, in scripts without spaces, characters, with a logistic head.
+
+    Of two texts that belong together each has words of its own, and the head also sees what they share; see
+    `alwidget.learners.pairs`.
 
     The vocabulary comes from `fit_vocabulary` or, without it, from the documents that the learner has seen by its
     first use; then `fit` takes it anew whenever twice as many have been seen. `embed` projects on the first 128
@@ -60,6 +65,7 @@ class TfIdf:
         self._given = False
         self._sample: dict[bytes, str] = {}
         self._memory = VectorMemory(DIM, limit=KEPT)
+        self._pairs = VectorMemory(2 * DIM, limit=KEPT // 2)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -97,18 +103,19 @@ class TfIdf:
         """Train the head on all labels; a cancelled fit leaves the last one in place."""
         del progress
         started = time.perf_counter()
-        before = (self._words, self._idf, self._projection, self._from, self._memory)
+        before = (self._words, self._idf, self._projection, self._from, self._memory, self._pairs)
         self._note(labelled.documents)
         try:
             if not self._given and len(self._sample) >= 2 * self._from:
                 self._memory = VectorMemory(DIM, limit=KEPT)
+                self._pairs = VectorMemory(2 * DIM, limit=KEPT // 2)
                 self._learn_words(list(self._sample.values()), stop, keep_head=True)
             features = self._features(labelled.documents, stop)
             fit = self.head.fit(
                 features, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop
             )
         except BaseException:
-            self._words, self._idf, self._projection, self._from, self._memory = before
+            self._words, self._idf, self._projection, self._from, self._memory, self._pairs = before
             raise
         self._classes = tuple(labelled.classes)
         return Report(
@@ -128,27 +135,29 @@ class TfIdf:
         return self.head.predict_proba(self._features(documents, stop))
 
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
-        """Return vectors of unit length, float32 (n, 128); a text without a known word is all zeros."""
+        """Return vectors of unit length, float32 (n, 128), (n, 256) for two texts; without a known word all zeros."""
         self._note(documents)
         if not self._words:
             self._learn_words(list(self._sample.values()), stop)
-        vectors, found = self._memory.get(documents.keys)
+        memory = self._memory if documents.pairs is None else self._pairs
+        vectors, found = memory.get(documents.keys)
         missing = np.flatnonzero(~found)
         for start in range(0, len(missing), CHUNK):
             at = missing[start : start + CHUNK]
             part = documents.take(at)
-            dense = np.asarray(self._features(part, stop) @ self._projection, dtype=np.float32)
+            sides = [part.texts] if part.pairs is None else [part.texts, part.pairs]
+            dense = np.hstack([self._weighted(side, stop) @ self._projection for side in sides]).astype(np.float32)
             dense /= np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-9)
             dense = dense.astype(np.float16)  # as they are kept, so that a vector is the same ever after
             vectors[at] = dense
-            self._memory.put(part.keys, dense)
+            memory.put(part.keys, dense)
             if progress is not None:
                 progress("embedding", min(start + CHUNK, len(missing)), len(missing))
         return vectors
 
     def embedded(self, documents: Batch) -> np.ndarray:
         """Return bool (n,): which documents have a vector under the present vocabulary."""
-        return self._memory.has(documents.keys)
+        return (self._memory if documents.pairs is None else self._pairs).has(documents.keys)
 
     def save(self, path: Path) -> None:
         """Write vocabulary and head, as JSON and safetensors."""
@@ -179,6 +188,7 @@ class TfIdf:
         self._words, self._idf, self._projection, self._classes = words, idf, projection, classes
         self._given = True
         self._memory.clear()
+        self._pairs.clear()
 
     def _note(self, documents: Batch) -> None:
         """Remember documents that are seen, as far as the vocabulary may still come from them."""
@@ -208,13 +218,17 @@ class TfIdf:
         if not keep_head:
             self.head.forget()
             self._memory.clear()
+            self._pairs.clear()
         self._words, self._idf, self._projection, self._from = words, idf, projection, len(texts)
 
     def _features(self, documents: Batch, stop: Stop | None) -> Any:
         if not self._words and not self._from:
             self._note(documents)
             self._learn_words(list(self._sample.values()), stop)
-        texts = [_text(documents, i) for i in range(len(documents))]
+        first = self._weighted(documents.texts, stop)
+        return first if documents.pairs is None else counted_pair(first, self._weighted(documents.pairs, stop))
+
+    def _weighted(self, texts: Sequence[str], stop: Stop | None) -> Any:
         return _weighted(texts, self._words, self._idf, stop)
 
 
@@ -223,7 +237,7 @@ def _text(documents: Batch, i: int) -> str:
     return text if documents.pairs is None else f"{text}\n{documents.pairs[i]}"
 
 
-def _weighted(texts: list[str], words: dict[str, int], idf: np.ndarray, stop: Stop | None) -> Any:
+def _weighted(texts: Sequence[str], words: dict[str, int], idf: np.ndarray, stop: Stop | None) -> Any:
     """Return TF-IDF rows of unit length, sparse float64 (n, V); the count of a word enters by its logarithm."""
     from scipy.sparse import csr_matrix
 

@@ -7,7 +7,7 @@
 
 from alwidget.strategies import functional
 from alwidget.strategies.arrays import ArrayView
-from alwidget.strategies.base import Ranked, Strategy, View
+from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
 from alwidget.strategies.ranking import Pointwise, by_score, without_scores
 from alwidget.strategies.registry import available, default, get
 from alwidget.strategies.schedule import Schedule, Until
@@ -27,11 +27,13 @@ __all__ = [
     "available",
     "available_subsamplers",
     "by_score",
+    "check_task",
     "default",
     "from_settings",
     "functional",
     "get",
     "subsampler",
+    "task_of",
     "to_settings",
     "without_scores",
 ]

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-__all__ = ["Ranked", "Strategy", "View"]
+from alwidget.errors import StrategyError
+
+__all__ = ["NEEDS_MODEL", "Ranked", "Strategy", "Tags", "View", "Written", "check_task", "task_of"]
+
+NEEDS_MODEL = frozenset(
+    {
+        "probs",
+        "labelled_probs",
+        "mc_probs",
+        "dynamics",
+        "token_probs",
+        "token_states",
+        "token_passes",
+        "generated",
+        "generate_passes",
+    }
+)
+"""What of a view means nothing before a model is trained; vectors and surprisal come from a pretrained one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +43,30 @@ class Ranked:
 
     indices: np.ndarray
     scores: np.ndarray
+
+
+class Tags(Protocol):
+    """Tag probabilities of the words of some documents, as `alwidget.learners.TokenProbs` has them."""
+
+    @property
+    def flat(self) -> np.ndarray:
+        """All words, one document after the other, float (sum L, K); rows sum to one."""
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each document begins, int64 (N + 1,)."""
+
+
+class Written(Protocol):
+    """What a model wrote for some documents, as `alwidget.learners.Generated` has it."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The best text of each document."""
+
+    @property
+    def log_probs(self) -> np.ndarray:
+        """The mean log-probability of its tokens, float64 (N,)."""
 
 
 class View(Protocol):
@@ -47,8 +89,20 @@ class View(Protocol):
         """Pool indices of the labelled documents, int64 (n,)."""
 
     @property
-    def labelled_y(self) -> np.ndarray:
-        """Their classes, int64 (n,)."""
+    def task(self) -> str:
+        """The name of the task: "classification", "multilabel", "tagging" or "generation"."""
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether `probs` are independent probabilities of several labels, whose rows need not sum to one."""
+
+    @property
+    def labelled_y(self) -> Any:
+        """Their answers in the form of the task.
+
+        Classification int64 (n,); several labels bool (n, C); tagging a list of int32 (k, 3) with start, end and
+        class of each span; generation a list of texts.
+        """
 
     @property
     def n_classes(self) -> int:
@@ -83,6 +137,30 @@ class View(Protocol):
     @property
     def labelled_embeddings(self) -> np.ndarray:
         """Vectors of the labelled documents, float32 (n, d)."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Words of each candidate, int64 (N,). For tagging."""
+
+    @property
+    def token_probs(self) -> Tags:
+        """Tag probabilities of the words of all candidates. For tagging."""
+
+    def token_states(self, positions: np.ndarray) -> tuple[Tags, np.ndarray]:
+        """Return those of some candidates, with the vectors they were computed from, float32 (sum L, d)."""
+
+    def token_passes(self, passes: int) -> Iterator[Tags]:
+        """Yield tag probabilities of all candidates in passes with dropout on, one at a time, seeded by the round."""
+
+    @property
+    def generated(self) -> Written:
+        """What the model writes for all candidates. For generation."""
+
+    def generate_passes(self, passes: int) -> Sequence[Written]:
+        """Return what it writes in passes with dropout on, seeded by the round."""
+
+    def surprisal(self, length: int) -> Any:
+        """Return how improbable a masked language model finds tokens of the candidates, scipy csr (N, length)."""
 
     @property
     def dynamics(self) -> Any:
@@ -128,7 +206,7 @@ class Strategy(ABC):
     @property
     def needs_model(self) -> bool:
         """Whether it reads probabilities, so that a round without a trained model falls back to cold start."""
-        return bool({"probs", "labelled_probs", "mc_probs", "dynamics"} & set(self.needs))
+        return bool(NEEDS_MODEL & set(self.needs))
 
     def at(self, view: View) -> Strategy:
         """Return the strategy that acts in this round; a `Schedule` answers one of its parts."""
@@ -143,3 +221,36 @@ class Strategy(ABC):
         """Return the call that makes this strategy."""
         options = "".join(f", {k}={v!r}" for k, v in self.options().items())
         return f'strategies.get("{self.name}"{options})'
+
+
+def task_of(view: View) -> str | None:
+    """Return the name of the task of a view, or None where it does not say."""
+    task = getattr(view, "task", None)
+    name = getattr(task, "name", task)
+    if isinstance(name, str):
+        return name
+    return "multilabel" if getattr(view, "multilabel", False) else None
+
+
+def check_task(strategy: Strategy, task: str | None) -> None:
+    """Raise if a strategy is asked about documents of a task that it is not for.
+
+    Parameters
+    ----------
+    strategy
+        An instance.
+    task
+        The name of the task; None where nobody knows, which is let through, as is a class of your own that does not
+        say what it is for.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        The task is not among the `tasks` of the strategy; the message says what it is for.
+    """
+    if task is not None and task not in strategy.tasks and type(strategy).tasks is not Strategy.tasks:
+        message = (
+            f'"{strategy.name}" is for {" and ".join(strategy.tasks)}, not for {task}; '
+            f'alwidget.strategies.available("{task}") lists those that are.'
+        )
+        raise StrategyError(message)

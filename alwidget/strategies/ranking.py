@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from alwidget.strategies.base import Ranked, Strategy, View
+from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
 from alwidget.strategies.functional.checks import as_size
 from alwidget.strategies.functional.scores import top
 
@@ -52,4 +52,5 @@ class Pointwise(Strategy):
         """Return the candidates with the largest scores, best first."""
         del rng
         size = as_size(size)
+        check_task(self, task_of(view))
         return by_score(self.scores(view), size) if view.size else nothing()

@@ -22,9 +22,19 @@ _BUILT_IN = {
     "entropy": "uncertainty:Entropy",
     "bert-km": "diversity:BertKM",
     "tyrogue": "tyrogue:Tyrogue",
+    "alps": "diversity:Alps",
+    "idds": "writing:IDDS",
+    "label-cardinality": "uncertainty:LabelCardinality",
+    "mnlp": "tagging:MNLP",
+    "token-entropy": "tagging:TokenEntropy",
+    "bald": "tagging:Bald",
+    "badge": "tagging:Badge",
+    "nsp": "writing:NSP",
+    "ensp": "writing:ENSP",
+    "bleuvar": "writing:BleuVar",
 }
 """Name to module and class; modules are imported when one of their strategies is asked for."""
-_DEFAULTS = {"classification": "tyrogue"}
+_DEFAULTS = {"classification": "tyrogue", "multilabel": "tyrogue", "tagging": "mnlp", "generation": "idds"}
 
 
 def get(strategy: str | type[Strategy] | Strategy, /, **options: Any) -> Strategy:
@@ -98,7 +108,7 @@ def default(task: str) -> str:
     """
     if task in _DEFAULTS:
         return _DEFAULTS[task]
-    message = f'No strategy is chosen by itself for the task "{task}"; name one of {_listed(available(task))}.'
+    message = f'There is no task "{task}"; choose from {_listed(TASKS)}.{near_miss(task, TASKS)}'
     raise StrategyError(message)
 
 
@@ -135,7 +145,8 @@ def _named(name: str) -> type[Strategy]:
     if name == "schedule":
         hint = ' Write alwidget.Schedule([("bert-km", 2), ("breaking-ties", None)]).'
     elif name == "auto":
-        hint = f' "auto" is for annotate(strategy=…); for classification it is "{default("classification")}".'
+        meant = ", ".join(f'for {task} "{default(task)}"' for task in TASKS)
+        hint = f' "auto" is for annotate(strategy=…), where it means {meant}.'
     else:
         hint = near_miss(name.lower().replace("_", "-"), names)
     message = f'There is no strategy "{name}".{hint} There are: {_listed(names)}.'

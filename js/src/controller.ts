@@ -63,7 +63,8 @@ export class Controller {
       item,
       at,
     );
-    this.#announce(`${rulesOf(this.store.state.session?.task).describe(value)}.`);
+    const { brief, describe } = rulesOf(this.store.state.session?.task);
+    this.#announce(brief(value) === "" ? "Submitted." : `${describe(value)}.`);
     return true;
   }
 
@@ -117,6 +118,14 @@ export class Controller {
     const item = this.#open();
     if (item !== null) {
       this.store.dispatch({ type: "typed", item: item.item, from, value, visit });
+    }
+  }
+
+  /** The field's own undo took back all that was typed during this visit. */
+  untype(visit: string): void {
+    const { shown } = this.store.state;
+    if (shown !== null) {
+      this.store.dispatch({ type: "untyped", item: shown, visit });
     }
   }
 

@@ -30,12 +30,16 @@ export function linesOf(text: string, perLine: number): number {
   return lines;
 }
 
-/** Lines that four of five documents need, a pair of texts counted with its captions. */
-export function linesFor(items: Iterable<Item>, perLine: number): number {
+/** What captions and frames of a pair take, in lines: of both texts, and of one where they stand beside each other. */
+const FRAMES = { stacked: 3, beside: 1.4 };
+
+/** Lines that four of five documents need. */
+export function linesFor(items: Iterable<Item>, perLine: number, beside = false): number {
   const needs: number[] = [];
-  for (const item of items) {
-    const pair = item.text_pair === null ? 0 : linesOf(item.text_pair, perLine) + 3;
-    needs.push(linesOf(item.text, perLine) + pair);
+  for (const { text, text_pair: pair } of items) {
+    const [first, second] = [linesOf(text, perLine), pair === null ? 0 : linesOf(pair, perLine)];
+    const both = beside ? Math.max(first, second) + FRAMES.beside : first + second + FRAMES.stacked;
+    needs.push(pair === null ? first : both);
   }
   needs.sort((a, b) => a - b);
   const need = needs[Math.min(needs.length - 1, Math.floor(needs.length * 0.8))] ?? 0;
@@ -44,22 +48,25 @@ export function linesFor(items: Iterable<Item>, perLine: number): number {
 
 export class Room {
   #perLine = 0;
+  #beside = false;
   #known = -1;
   #lines: number = LINES.least;
 
   /**
-   * Lines to reserve with this many letters each; only ever more, until lines have another width. `known` counts the documents that
-   * the page knows: only when it changes are they looked at again, so that deciding costs nothing here.
+   * Lines to reserve with this many letters each; only ever more, until lines have another width, or the texts of a pair
+   * another place. `known` counts the documents that the page knows: only when it changes are they looked at again, so
+   * that deciding costs nothing here.
    */
-  lines(known: number, items: () => Iterable<Item>, perLine: number): number {
-    if (perLine !== this.#perLine) {
+  lines(known: number, items: () => Iterable<Item>, perLine: number, beside = false): number {
+    if (perLine !== this.#perLine || beside !== this.#beside) {
       this.#perLine = perLine;
+      this.#beside = beside;
       this.#known = -1;
       this.#lines = LINES.least;
     }
     if (known !== this.#known && known > 0) {
       this.#known = known;
-      this.#lines = Math.max(this.#lines, linesFor(items(), perLine));
+      this.#lines = Math.max(this.#lines, linesFor(items(), perLine, beside));
     }
     return this.#lines;
   }

@@ -53,7 +53,7 @@ const GENERATION: TaskRules = {
   refuse: (value) =>
     typeof value !== "string" || value.trim() === "" ? "There is no text yet: write one, or skip the document." : null,
   first: ["Submit", ""],
-  change: "Editing it changes it.",
+  change: "Editing changes it; submitting it as it is keeps it.",
 };
 
 const TAGGING: TaskRules = {

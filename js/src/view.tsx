@@ -11,11 +11,12 @@ import { type Stores, Sync } from "./sync";
 import { follow } from "./theme";
 import { Timings } from "./timings";
 import { App } from "./ui/app";
-import type { App as AppValue } from "./ui/context";
+import type { App as AppValue, PageOptions } from "./ui/context";
 import { type CardKeys, onKeyDown } from "./ui/keys";
 import { Failure } from "./ui/places";
 
 const KEYMAP = "alwidget:keys";
+const OPTIONS = "alwidget:options";
 const SLOW_TICK_MS = 1_000;
 const LINE_PX = 30;
 
@@ -32,6 +33,7 @@ export class View {
   readonly #stops: (() => void)[] = [];
   #app: AppValue;
   #perLine = 70;
+  #beside = false;
   #drawing = false;
   #stopped = false;
   #broken = false;
@@ -48,6 +50,8 @@ export class View {
       controller: this.#controller,
       keymap: readKeymap(stores),
       setKeymap: (keymap) => this.#setKeymap(keymap),
+      options: { together: stores.local.get(OPTIONS) === "together" },
+      setOptions: (options) => this.#setOptions(options),
       mac: isMac(),
       focusRoot: () => this.root.focus({ preventScroll: true }),
       setCardKeys: (keys) => {
@@ -138,7 +142,7 @@ export class View {
   #reserve(): void {
     const { items, queue } = this.#store.state;
     const waiting = () => queue.flatMap((id) => items.get(id) ?? []);
-    const lines = this.#room.lines(items.size, waiting, this.#perLine);
+    const lines = this.#room.lines(items.size, waiting, this.#perLine, this.#beside);
     this.root.style.setProperty("--alw-lines", String(lines));
   }
 
@@ -148,8 +152,11 @@ export class View {
       return;
     }
     const perLine = lettersPerLine(text.clientWidth, Number.parseFloat(getComputedStyle(text).fontSize));
-    if (Math.abs(perLine - this.#perLine) > 2) {
+    const [first, second] = this.root.querySelectorAll<HTMLElement>(".alwidget-part");
+    const beside = first !== undefined && first.offsetTop === second?.offsetTop;
+    if (Math.abs(perLine - this.#perLine) > 2 || beside !== this.#beside) {
       this.#perLine = perLine;
+      this.#beside = beside;
       this.#reserve();
     }
   }
@@ -157,6 +164,12 @@ export class View {
   #setKeymap(keymap: Keymap): void {
     this.#app = { ...this.#app, keymap };
     this.#stores.local.set(KEYMAP, JSON.stringify(keymap));
+    this.#draw();
+  }
+
+  #setOptions(options: PageOptions): void {
+    this.#app = { ...this.#app, options };
+    this.#stores.local.set(OPTIONS, options.together ? "together" : "");
     this.#draw();
   }
 

@@ -269,7 +269,7 @@ describe("what is chosen", () => {
   const words = findWords(offsets);
 
   it("grows from the cursor with Shift, or while held, in both directions", () => {
-    let marking = marks.onWord(marks.fresh("doc"), 2);
+    let marking = marks.onWord(marks.fresh(0), 2);
     marking = marks.moved(marking, 3, true);
     expect(marks.chosen(marking, words)).toEqual({ start: 8, end: 13 });
     marking = marks.moved(marking, 1, true);
@@ -281,7 +281,7 @@ describe("what is chosen", () => {
   });
 
   it("is left a step at a time", () => {
-    let marking: marks.Marking | null = { ...marks.onWord(marks.fresh("doc", "PER"), 1), everywhere: true };
+    let marking: marks.Marking | null = { ...marks.onWord(marks.fresh(0, "PER"), 1), everywhere: true };
     const seen = [];
     while (marking !== null) {
       seen.push([marking.everywhere, marking.cursor !== null, marking.active]);

@@ -1,84 +1,8 @@
 // @vitest-environment happy-dom
 /** The whole page against a fake kernel: what a person does, and what is on the other side afterwards. */
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { CommConnection, type WidgetModel } from "../src/connection";
-import { MemoryStore, type Store } from "../src/lib/storage";
+import { describe, expect, it, vi } from "vitest";
 import type { Decide } from "../src/protocol";
-import { View } from "../src/view";
-import { FakeKernel, type FakeModel } from "./fake-model";
-import { documents, type FakeOptions } from "./fake-session";
-
-class Durable extends MemoryStore {
-  override set(key: string, value: string): boolean {
-    super.set(key, value);
-    return true;
-  }
-}
-
-let stores: { local: Store; session: Store };
-let views: View[];
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  stores = { local: new Durable(), session: new Durable() };
-  views = [];
-});
-
-afterEach(() => {
-  for (const view of views) view.stop();
-  document.body.replaceChildren();
-  vi.useRealTimers();
-});
-
-async function open(kernel: FakeKernel, model: FakeModel = kernel.model(), tab = stores): Promise<View> {
-  const el = document.createElement("div");
-  document.body.append(el);
-  const view = new View(el, new CommConnection(model as unknown as WidgetModel), tab);
-  views.push(view);
-  await settle();
-  return view;
-}
-
-/** The page goes away without a goodbye: no clean-up runs, nothing of it hears or acts any more. */
-function reload(kernel: FakeKernel): void {
-  vi.clearAllTimers();
-  kernel.models.clear();
-  Reflect.deleteProperty(globalThis, Symbol.for("alwidget.views"));
-  views = [];
-  document.body.replaceChildren();
-}
-
-async function settle(ms = 20): Promise<void> {
-  await vi.advanceTimersByTimeAsync(ms);
-}
-
-function start(options: FakeOptions = {}): FakeKernel {
-  return new FakeKernel({ documents: documents(40), ...options });
-}
-
-const find = (view: View, id: string) => view.root.querySelector<HTMLElement>(`[data-testid="${id}"]`);
-const text = (view: View, id: string) => find(view, id)?.textContent ?? "";
-const card = (view: View) => find(view, "card")?.dataset.itemId ?? null;
-const said = (kernel: FakeKernel) => kernel.session.said.map(({ decide }) => [decide.item, decide.value]);
-
-async function press(view: View, ...keys: string[]): Promise<void> {
-  for (const name of keys) {
-    const parts = name.split("+");
-    const key = parts.at(-1) ?? "";
-    const code = /^\d$/.test(key)
-      ? `Digit${key}`
-      : key === " "
-        ? "Space"
-        : /^[a-z]$/i.test(key)
-          ? `Key${key.toUpperCase()}`
-          : key;
-    const modifiers = { ctrlKey: parts.includes("Control"), shiftKey: parts.includes("Shift") };
-    const focused = document.activeElement;
-    const target = view.root.contains(focused) && focused !== null ? focused : view.root;
-    target.dispatchEvent(new KeyboardEvent("keydown", { key, code, bubbles: true, cancelable: true, ...modifiers }));
-    await settle();
-  }
-}
+import { card, Durable, find, open, press, reload, said, settle, start, stores, text } from "./page";
 
 describe("labelling", () => {
   it("goes on with each key, and everything is in the kernel once", async () => {
@@ -434,7 +358,6 @@ describe("being a good guest", () => {
     const view = await open(kernel, model);
     const before = kernel.received.length;
     view.stop();
-    views = [];
     expect(document.body.querySelector(".alwidget-root")).toBeNull();
     kernel.pushQueue();
     await settle(60_000);

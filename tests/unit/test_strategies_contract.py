@@ -1,58 +1,156 @@
-"""What every strategy promises, held against every strategy there is."""
+"""What every strategy promises, held against every strategy there is, in every task that it is for."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from alwidget import strategies
 from alwidget.errors import StrategyError
 from alwidget.strategies import ArrayView, Ranked, View
+from alwidget.strategies.base import NEEDS_MODEL
+from alwidget.strategies.registry import TASKS
 
-NAMES = sorted(strategies.available(task=None))
-ARRAYS = {"probs", "embeddings", "labelled_y", "labelled_probs", "labelled_embeddings", "dynamics", "sources"}
-N, CLASSES, D, LABELLED = 60, 3, 8, 12
+PAIRS = [
+    pytest.param((name, task), id=f"{name}-{task}")
+    for name in sorted(strategies.available(task=None))
+    for task in strategies.get(name).tasks
+]
+SAID = {"token_probs", "token_states", "token_passes", "generated", "generate_passes", "surprisal", "lengths"}
+ARRAYS = {"probs", "embeddings", "labelled_y", "labelled_probs", "labelled_embeddings", "dynamics", "sources"} | SAID
+N, CLASSES, D, LABELLED, PASSES, LENGTH = 60, 3, 8, 12, 10, 128
+VOCABULARY = [
+    "the",
+    "a",
+    "minister",
+    "signed",
+    "treaty",
+    "with",
+    "country",
+    "after",
+    "long",
+    "talks",
+    "about",
+    "border",
+    "team",
+]
 
 
-def arrays(n=N, classes=CLASSES, labelled=LABELLED, seed=0):
+def tags(rng, n, classes=5):
+    return [rng.dirichlet(np.ones(classes), rng.integers(0 if i % 7 == 3 else 1, 9)) for i in range(n)]
+
+
+def written(rng, n):
+    return [" ".join(rng.choice(VOCABULARY, rng.integers(0, 9))) for _ in range(n)], np.log(rng.uniform(0.1, 1, n))
+
+
+def arrays(task="classification", n=N, classes=CLASSES, labelled=LABELLED, seed=0):
+    """Return all that a view of the task can have, random, without duplicates."""
     rng = np.random.default_rng(seed)
-    return {
-        "probs": rng.dirichlet(np.ones(classes), n),
+    given = {
+        "task": task,
+        "size": n,
         "embeddings": rng.normal(size=(n, D)).astype(np.float32),
-        "labelled_y": rng.integers(0, classes, labelled),
-        "labelled_probs": rng.dirichlet(np.ones(classes), labelled).reshape(labelled, classes),
         "labelled_embeddings": rng.normal(size=(labelled, D)).astype(np.float32),
     }
+    if task != "generation":
+        given["surprisal"] = sparse.random_array((n, LENGTH), density=0.1, rng=rng, dtype=np.float32).tocsr()
+    if task == "classification":
+        given["probs"] = rng.dirichlet(np.ones(classes), n)
+        given["labelled_y"] = rng.integers(0, classes, labelled)
+        given["labelled_probs"] = rng.dirichlet(np.ones(classes), labelled).reshape(labelled, classes)
+    elif task == "multilabel":
+        given["probs"] = rng.uniform(size=(n, classes))
+        given["labelled_y"] = rng.uniform(size=(labelled, classes)) < 0.4
+        given["labelled_probs"] = rng.uniform(size=(labelled, classes))
+    elif task == "tagging":
+        given["token_probs"] = tags(rng, n, 2 * classes + 1)
+        given["token_states"] = [rng.normal(size=(len(t), D)).astype(np.float32) for t in given["token_probs"]]
+        lengths = [len(t) for t in given["token_probs"]]
+        given["token_passes"] = [[rng.dirichlet(np.ones(2 * classes + 1), m) for m in lengths] for _ in range(PASSES)]
+        given["labelled_y"] = [np.array([[0, 3, 0]])] * labelled
+    else:
+        given["generated"] = written(rng, n)
+        given["generate_passes"] = [written(rng, n) for _ in range(PASSES)]
+        given["labelled_y"] = ["a text"] * labelled
+    return given
 
 
-def select(name, view, size, seed=0):
-    return strategies.get(name).select(view, size, np.random.default_rng(seed))
+def chosen(given, at):
+    """Return the candidates at these positions, some of them perhaps several times."""
+
+    def some(name, value):
+        if name in {"probs", "embeddings", "surprisal"}:
+            return value[at]
+        if name in {"token_probs", "token_states"}:
+            return [value[i] for i in at]
+        if name == "token_passes":
+            return [[one[i] for i in at] for one in value]
+        if name == "generated":
+            return [value[0][i] for i in at], value[1][at]
+        if name == "generate_passes":
+            return [([texts[i] for i in at], log_probs[at]) for texts, log_probs in value]
+        return len(at) if name == "size" else value
+
+    return {name: some(name, value) for name, value in given.items()}
+
+
+def select(pair, view, size, seed=0):
+    strategy = strategies.get(pair[0])
+    return strategy.at(view).select(view, size, np.random.default_rng(seed))
+
+
+def of(pair, **changes):
+    return ArrayView(**arrays(pair[1], **changes))
+
+
+def acting(pair):
+    """Return the strategy as it acts in a round of the task with a trained model."""
+    return strategies.get(pair[0]).at(of(pair))
 
 
 def those(holds):
     """Run a test for the strategies of which this holds."""
-    return pytest.mark.parametrize("name", [name for name in NAMES if holds(strategies.get(name))], indirect=True)
+    return pytest.mark.parametrize("pair", [p for p in PAIRS if holds(acting(p.values[0]))], indirect=True)
 
 
-@pytest.fixture(params=NAMES)
-def name(request):
+@pytest.fixture(params=PAIRS)
+def pair(request):
     return request.param
 
 
-def test_the_six_are_there():
-    assert {"random", "least-confidence", "breaking-ties", "entropy", "bert-km", "tyrogue"} <= set(NAMES)
+def test_they_are_there():
+    tagging, writing = {"mnlp", "token-entropy", "bald", "badge", "alps"}, {"nsp", "ensp", "bleuvar"}
+    assert {"random", "bert-km", "idds"} <= set.intersection(*(set(strategies.available(task)) for task in TASKS))
+    assert {"least-confidence", "breaking-ties", "entropy", "tyrogue"} <= set(strategies.available("classification"))
+    assert {"least-confidence", "breaking-ties", "entropy", "tyrogue"} <= set(strategies.available("multilabel"))
+    assert tagging | {"tyrogue"} <= set(strategies.available("tagging"))
+    assert writing <= set(strategies.available("generation"))
+    assert not writing & set(strategies.available("classification"))
+    assert not {"mnlp", "token-entropy"} & set(strategies.available("classification"))
 
 
-def test_an_array_view_is_a_view():
-    view: View = ArrayView(**arrays())
-    members = [m for m in vars(View) if not m.startswith("_")]
-    assert len(members) >= 13
+@pytest.mark.parametrize("task", TASKS)
+def test_an_array_view_is_a_view(task):
+    view: View = ArrayView(**arrays(task))
+    due = {
+        "classification": {"probs", "labelled_probs"},
+        "multilabel": {"probs", "labelled_probs"},
+        "tagging": {"token_probs", "lengths"},
+        "generation": {"generated"},
+    }
+    elsewhere = set.union(*due.values()) - due[task]
+    members = [m for m in vars(View) if not m.startswith("_") and m not in elsewhere]
+    assert len(members) >= 18
     assert [m for m in members if not hasattr(view, m)] == []
+    assert view.task == task
+    assert view.multilabel == (task == "multilabel")
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, N - 1, N, N + 1, 10 * N])
-def test_the_answer_is_as_long_as_it_can_be_unique_and_in_range(name, size):
-    ranked = select(name, ArrayView(**arrays()), size)
+def test_the_answer_is_as_long_as_it_can_be_unique_and_in_range(pair, size):
+    ranked = select(pair, of(pair), size)
     assert isinstance(ranked, Ranked)
     assert ranked.indices.dtype == np.int64
     assert ranked.scores.dtype == np.float64
@@ -62,50 +160,64 @@ def test_the_answer_is_as_long_as_it_can_be_unique_and_in_range(name, size):
 
 
 @pytest.mark.parametrize("size", [5, N])
-def test_scores_fall_or_are_not_there(name, size):
-    scores = select(name, ArrayView(**arrays()), size).scores
+def test_scores_fall_or_are_not_there(pair, size):
+    scores = select(pair, of(pair), size).scores
     missing = np.isnan(scores)
     assert missing.all() or not missing.any()
     if not missing.any():
-        assert (np.diff(scores) <= 0).all()
-        assert len(set(scores.tolist())) > 1
+        assert (scores[1:] <= scores[:-1]).all()
+        assert len(set(select(pair, of(pair), N).scores.tolist())) > 1
 
 
-@those(lambda strategy: strategy.needs_model)
-def test_equal_scores_keep_the_order_of_positions(name):
-    given = arrays()
-    given["probs"] = np.tile([0.5, 0.3, 0.2], (N, 1))
-    ranked = select(name, ArrayView(**given), 9)
+@those(lambda strategy: isinstance(strategy, strategies.Pointwise) or (strategy.name == "tyrogue"))
+def test_equal_scores_keep_the_order_of_positions(pair):
+    given = chosen(arrays(pair[1]), np.zeros(N, dtype=int))
+    given["embeddings"] = arrays(pair[1])["embeddings"]
+    ranked = select(pair, ArrayView(**given), 9)
     assert not np.isnan(ranked.scores).any()
     assert (np.diff(ranked.indices) > 0).all()
 
 
-def test_the_same_seed_gives_the_same_answer(name):
-    first = select(name, ArrayView(**arrays()), 10, seed=4)
+def test_the_same_seed_gives_the_same_answer(pair):
+    first = select(pair, of(pair), 10, seed=4)
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    again = select(name, ArrayView(**arrays()), 10, seed=4)
+    again = select(pair, of(pair), 10, seed=4)
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
     np.testing.assert_array_equal(first.indices, again.indices)
     np.testing.assert_array_equal(first.scores, again.scores)
 
 
-@those(lambda strategy: isinstance(strategy, strategies.Pointwise) or strategy.name == "random")
-def test_a_larger_answer_extends_a_smaller_one_where_promised(name):
-    small, large = (select(name, ArrayView(**arrays()), size, seed=2).indices.tolist() for size in (6, 20))
+@those(lambda s: isinstance(s, strategies.Pointwise) or s.name in {"random", "idds", "badge"})
+def test_a_larger_answer_extends_a_smaller_one_where_promised(pair):
+    small, large = (select(pair, of(pair), size, seed=2).indices.tolist() for size in (6, 20))
     assert large[:6] == small
 
 
-def test_what_it_was_given_is_not_modified(name):
-    given = arrays()
-    before = {key: value.copy() for key, value in given.items()}
+def test_what_it_was_given_is_not_modified(pair):
+    given = arrays(pair[1])
+    given["token_probs"], given["token_states"] = (
+        (np.concatenate(given[name]), np.cumsum([0, *map(len, given[name])])) if name in given else None
+        for name in ("token_probs", "token_states")
+    )
+    if pair[1] == "tagging":
+        given["token_passes"] = [(np.concatenate(one), given["token_probs"][1]) for one in given["token_passes"]]
+    flat = [v for value in given.values() for v in (value if isinstance(value, tuple) else [value])]
+    flat += [one[0] for one in given.get("token_passes", ())] + [one[1] for one in given.get("generate_passes", ())]
+    seen = [v.data if sparse.issparse(v) else v for v in flat if isinstance(v, np.ndarray) or sparse.issparse(v)]
+    before = [v.copy() for v in seen]
     view = ArrayView(**given)
-    select(name, view, 10)
-    for key, value in before.items():
-        np.testing.assert_array_equal(given[key], value)
-        assert not getattr(view, key).flags.writeable
+    select(pair, view, 10)
+    for now, then in zip(seen, before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    for key in ("probs", "embeddings"):
+        assert key not in given or not getattr(view, key).flags.writeable
+    if pair[1] == "tagging":
+        assert not view.token_probs.flat.flags.writeable
+        assert not view._said.states.flags.writeable
+        assert not any(one.flat.flags.writeable for one in view._said.passes)
 
 
-def test_it_reads_only_what_it_says(name):
+def test_it_reads_only_what_it_says(pair):
     read = set()
 
     class Watched(ArrayView):
@@ -114,99 +226,163 @@ def test_it_reads_only_what_it_says(name):
                 read.add(attribute.removesuffix("_at"))
             return super().__getattribute__(attribute)
 
-    view = Watched(**arrays())
+    view = Watched(**arrays(pair[1]))
+    strategy = strategies.get(pair[0]).at(view)
     read.clear()
-    select(name, view, 10)
-    assert read <= set(strategies.get(name).needs)
+    strategy.select(view, 10, np.random.default_rng(0))
+    assert read <= set(strategy.needs)
+    assert set(strategy.needs) - read <= {"token_probs"}  # reading states reads probabilities on the way
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_either_float_will_do(name, kind):
-    given = {key: value.astype(kind) if value.dtype.kind == "f" else value for key, value in arrays().items()}
-    assert len(select(name, ArrayView(**given), 10).indices) == 10
+def test_either_float_will_do(pair, kind):
+    def cast(value):
+        if isinstance(value, list | tuple):
+            return type(value)(cast(v) for v in value)
+        is_float = getattr(getattr(value, "dtype", None), "kind", "") == "f"
+        return value.astype(kind) if is_float else value
+
+    given = {key: cast(value) for key, value in arrays(pair[1]).items()}
+    assert len(select(pair, ArrayView(**given), 10).indices) == 10
 
 
-def test_one_class_and_one_dimension(name):
-    given = arrays(classes=1)
+def test_one_class_and_one_dimension(pair):
+    given = arrays(pair[1], classes=1)
     given["embeddings"], given["labelled_embeddings"] = given["embeddings"][:, :1], given["labelled_embeddings"][:, :1]
-    assert len(set(select(name, ArrayView(**given), 10).indices.tolist())) == 10
+    if pair[1] == "tagging":
+        given["token_probs"] = [np.ones((len(t), 1)) for t in given["token_probs"]]
+        given["token_passes"] = [given["token_probs"]] * PASSES
+        given["token_states"] = [t[:, :1] for t in given["token_states"]]
+    assert len(set(select(pair, ArrayView(**given), 10).indices.tolist())) == 10
 
 
-def test_one_class_among_the_labelled(name):
-    given = arrays()
-    given["labelled_y"] = np.zeros(LABELLED, dtype=np.int64)
-    assert len(select(name, ArrayView(**given), 10).indices) == 10
+@pytest.mark.parametrize("task", ["classification", "multilabel"])
+def test_one_class_among_the_labelled(task):
+    for name in strategies.available(task):
+        given = arrays(task)
+        given["labelled_y"] = np.zeros_like(given["labelled_y"])
+        assert len(select((name, task), ArrayView(**given), 10).indices) == 10
 
 
 @pytest.mark.parametrize("labelled", [0, 1])
-@those(lambda strategy: not strategy.needs_labelled)
-def test_nothing_or_one_document_labelled(name, labelled):
-    assert len(select(name, ArrayView(**arrays(labelled=labelled)), 10).indices) == 10
+def test_nothing_or_one_document_labelled(pair, labelled):
+    if labelled or not acting(pair).needs_labelled:
+        assert len(select(pair, of(pair, labelled=labelled), 10).indices) == 10
 
 
-def test_no_candidates_and_one(name):
-    empty = ArrayView(probs=np.empty((0, CLASSES)), embeddings=np.empty((0, D)), size=0)
-    assert select(name, empty, 10).indices.shape == (0,)
-    assert select(name, ArrayView(**arrays(n=1)), 10).indices.tolist() == [0]
+def test_no_candidates_and_one(pair):
+    assert select(pair, of(pair, n=0), 10).indices.shape == (0,)
+    assert select(pair, of(pair, n=1), 10).indices.tolist() == [0]
 
 
-def test_duplicates(name):
-    given = arrays()
-    for key in ("probs", "embeddings"):
-        given[key] = np.repeat(given[key][:4], N // 4, axis=0)
+def test_duplicates(pair):
+    given = chosen(arrays(pair[1]), np.repeat(np.arange(4), N // 4))
     for size in (3, 4, 17, N):
-        assert len(set(select(name, ArrayView(**given), size).indices.tolist())) == size
+        assert len(set(select(pair, ArrayView(**given), size).indices.tolist())) == size
 
 
-@pytest.mark.parametrize("array", ["probs", "embeddings"])
-def test_nan_is_refused_by_whoever_reads_it(name, array):
-    given = arrays()
-    given[array] = np.full_like(given[array], np.nan)
-    if array not in strategies.get(name).needs:
-        assert len(select(name, ArrayView(**given), 5).indices) == 5
+def spoilt(given, name, wrong):
+    """Return the arrays with one number of `name` replaced by what `wrong` makes of its array."""
+    value = given[name]
+    if name == "surprisal":
+        value = value.copy()
+        value.data = wrong(value.data)
+    elif name in {"token_probs", "token_states"}:
+        value = [wrong(v) for v in value]
+    elif name == "token_passes":
+        value = [[wrong(v) for v in one] for one in value]
+    elif name == "generated":
+        value = value[0], wrong(value[1])
+    elif name == "generate_passes":
+        value = [(texts, wrong(log_probs)) for texts, log_probs in value]
+    else:
+        value = wrong(value)
+    return given | {name: value}
+
+
+@pytest.mark.parametrize(
+    "array", ["probs", "embeddings", "surprisal", "token_probs", "token_states", "token_passes", "generated"]
+)
+def test_nan_is_refused_by_whoever_reads_it(pair, array):
+    given = arrays(pair[1])
+    if array not in given:
         return
-    with pytest.raises(StrategyError, match=f"{array} holds NaN"):
-        select(name, ArrayView(**given), 5)
+    view = ArrayView(**spoilt(given, array, lambda v: v * np.nan))
+    strategy = acting(pair)
+    # tyrogue asks for states to have the probabilities of some documents only; it does not look at them
+    if array not in strategy.needs or (strategy.name, array) == ("tyrogue", "token_states"):
+        assert len(select(pair, view, 5).indices) == 5
+        return
+    with pytest.raises(StrategyError, match="holds NaN"):
+        select(pair, view, 5)
 
 
-@those(lambda strategy: "probs" in strategy.needs)
-def test_raw_logits_are_refused_by_whoever_reads_probabilities(name):
-    given = arrays()
-    given["probs"] = np.random.default_rng(0).normal(size=(N, CLASSES)) * 3
+@those(lambda strategy: {"probs", "token_probs", "token_passes"} & set(strategy.needs))
+def test_raw_logits_are_refused_by_whoever_reads_probabilities(pair):
+    given, rng = arrays(pair[1]), np.random.default_rng(0)
+    for array in {"probs", "token_probs", "token_passes"} & set(given):
+        given = spoilt(given, array, lambda v: rng.normal(size=v.shape) * 3)
     with pytest.raises(StrategyError, match="logits"):
-        select(name, ArrayView(**given), 5)
+        select(pair, ArrayView(**given), 5)
+
+
+@those(lambda strategy: {"generated"} & set(strategy.needs) or strategy.name == "ensp")
+def test_probabilities_in_place_of_their_logarithms_are_refused(pair):
+    given = arrays(pair[1])
+    for array in ("generated", "generate_passes"):
+        given = spoilt(given, array, np.exp)
+    with pytest.raises(StrategyError, match=r"none above 0.*Pass np.log of them"):
+        select(pair, ArrayView(**given), 5)
 
 
 @pytest.mark.parametrize("size", [-1, 2.0, "3", None, True])
-def test_a_size_that_is_none_is_refused(name, size):
+def test_a_size_that_is_none_is_refused(pair, size):
     with pytest.raises(StrategyError, match="size"):
-        select(name, ArrayView(**arrays()), size)
+        select(pair, of(pair), size)
 
 
-def test_its_options_make_it_again(name):
-    strategy = strategies.get(name)
-    again = strategies.get(name, **strategy.options())
+@pytest.mark.parametrize("task", TASKS)
+def test_a_task_that_it_is_not_for_is_refused(task):
+    view = ArrayView(**arrays(task))
+    for name in set(strategies.available(None)) - set(strategies.available(task)):
+        strategy = strategies.get(name)
+        with pytest.raises(StrategyError, match=rf'"{name}" is for .*, not for {task}; .*available\("{task}"\)'):
+            strategy.select(view, 5, np.random.default_rng(0))
+
+
+def test_its_options_make_it_again(pair):
+    strategy = strategies.get(pair[0])
+    again = strategies.get(pair[0], **strategy.options())
     assert repr(again) == repr(strategy)
     assert eval(repr(strategy), {"strategies": strategies}).options() == strategy.options()
 
 
-def test_it_says_what_it_is(name):
-    strategy = strategies.get(name)
-    assert strategy.name == name
-    assert set(strategy.tasks) <= set(strategies.registry.TASKS)
-    assert set(strategy.needs) <= ARRAYS
-    line = strategies.available(task=None)[name]
+def test_it_says_what_it_is(pair):
+    strategy = strategies.get(pair[0])
+    assert strategy.name == pair[0]
+    assert set(strategy.tasks) <= set(TASKS)
+    for one in (strategy, acting(pair)):
+        assert set(one.needs) <= ARRAYS
+        assert one.needs_model == bool(NEEDS_MODEL & set(one.needs))
+    line = strategies.available(task=None)[pair[0]]
     assert 10 < len(line) < 100
     assert line.endswith(".")
-    assert strategy.needs_model == bool({"probs", "labelled_probs", "dynamics"} & set(strategy.needs))
 
 
-def test_it_can_act_before_there_is_a_model_or_says_that_it_cannot(name):
-    given = arrays(labelled=0)
-    view = ArrayView(embeddings=given["embeddings"], fitted=False)
-    acting = strategies.get(name).at(view)
-    if acting.needs_model or acting.needs_labelled:
+def test_it_can_act_before_there_is_a_model_or_says_that_it_cannot(pair):
+    full = arrays(pair[1], labelled=0)
+    given = {name: full[name] for name in ("embeddings", "surprisal", "task", "size") if name in full}
+    view = ArrayView(**given, fitted=False)
+    strategy = strategies.get(pair[0]).at(view)
+    if strategy.needs_model or strategy.needs_labelled:
         with pytest.raises(StrategyError, match="This view has no"):
-            acting.select(view, 5, np.random.default_rng(0))
+            strategy.select(view, 5, np.random.default_rng(0))
     else:
-        assert len(acting.select(view, 5, np.random.default_rng(0)).indices) == 5
+        assert len(strategy.select(view, 5, np.random.default_rng(0)).indices) == 5
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_default_is_for_its_task(task):
+    assert strategies.default(task) in strategies.available(task)
+    view = ArrayView(**arrays(task))
+    assert len(select((strategies.default(task), task), view, 5).indices) == 5

@@ -117,7 +117,10 @@ def test_an_option_may_be_called_strategy_or_name():
         ("least_confidence", 'Did you mean "least-confidence"'),
         ("nothing like it", 'There is no strategy "nothing like it". There are: '),
         ("", "There is no strategy"),
-        ("auto", 'for classification it is "tyrogue"'),
+        ("auto", 'for classification "tyrogue", .*, for tagging "mnlp", for generation "idds"'),
+        ("mnpl", 'Did you mean "mnlp"'),
+        ("token_entropy", 'Did you mean "token-entropy"'),
+        ("bleu-var", 'Did you mean "bleuvar"'),
         ("schedule", r"Write alwidget.Schedule\("),
     ],
 )
@@ -145,8 +148,8 @@ def test_options_that_there_are_not():
     assert '"tyrogue" has no option "rr". Did you mean "r"?' in said
     assert 'has no option "cold_start". Did you mean "cold_start_entropy"?' in said
     assert "Its options: r=3, cold_start_entropy=False." in said
-    with pytest.raises(StrategyError, match=r'"entropy" has no option "r". It has no options.'):
-        strategies.get("entropy", r=3)
+    with pytest.raises(StrategyError, match=r'"breaking-ties" has no option "r". It has no options.'):
+        strategies.get("breaking-ties", r=3)
 
 
 def test_options_that_are_due():
@@ -198,16 +201,37 @@ def test_what_is_available():
     assert list(found)[:6] == ["random", "least-confidence", "breaking-ties", "entropy", "bert-km", "tyrogue"]
     assert found["entropy"] == "Documents whose predicted classes have the largest entropy."
     assert set(strategies.available("tagging")) <= set(strategies.available(None))
-    assert "random" in strategies.available("tagging")
+    for task in strategies.registry.TASKS:
+        assert next(iter(strategies.available(task))) == "random"
+        assert {"bert-km", "idds"} <= set(strategies.available(task))
+    assert {"mnlp", "token-entropy", "bald", "badge", "alps", "tyrogue"} <= set(strategies.available("tagging"))
+    assert {"nsp", "ensp", "bleuvar"} <= set(strategies.available("generation"))
+    assert "label-cardinality" in strategies.available("multilabel")
+    assert "mnlp" not in strategies.available("multilabel")
     assert "entropy" not in strategies.available("generation")
     with pytest.raises(StrategyError, match='Did you mean "classification"'):
         strategies.available("clasification")
 
 
 def test_the_default():
-    assert strategies.default("classification") == "tyrogue"
-    with pytest.raises(StrategyError, match='for the task "tagging"; name one of'):
-        strategies.default("tagging")
+    named = {task: strategies.default(task) for task in strategies.registry.TASKS}
+    assert named == {
+        "classification": "tyrogue",
+        "multilabel": "tyrogue",
+        "tagging": "mnlp",
+        "generation": "idds",
+    }
+    assert strategies.get("mnlp").subsample == "random:10000"
+    with pytest.raises(StrategyError, match=r'no task "taging"; choose from .* Did you mean "tagging"'):
+        strategies.default("taging")
+
+
+def test_a_class_of_your_own_that_does_not_say_its_tasks_works_in_all():
+    view = ArrayView(probs=[[0.5, 0.2]], multilabel=True)
+    assert strategies.get(Mine).select(view, 1, None).indices.tolist() == [0]
+    strategies.check_task(Mine(), "tagging")
+    with pytest.raises(StrategyError, match='"mnlp" is for tagging, not for generation'):
+        strategies.check_task(strategies.get("mnlp"), "generation")
 
 
 def test_an_installed_package_offers_strategies(package):

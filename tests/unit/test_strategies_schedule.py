@@ -94,7 +94,7 @@ def test_it_needs_what_its_parts_need():
     assert schedule.needs_model
     assert schedule.subsample is None
     assert Schedule([("tyrogue", 1), (strategies.get("tyrogue", r=1), None)]).subsample == "random:10000"
-    assert schedule.tasks == ("classification",)
+    assert schedule.tasks == ("classification", "multilabel")
     assert Schedule([("bert-km", 2), ("random", None)]).tasks == strategies.get("random").tasks
 
 
@@ -107,7 +107,7 @@ def test_parts_without_a_common_task_are_refused():
             return np.zeros(view.size)
 
     with pytest.raises(
-        StrategyError, match=r"No task can be run by all parts.*entropy: classification; tags: tagging"
+        StrategyError, match=r"No task can be run by all parts.*entropy: classification, multilabel; tags: tagging"
     ):
         Schedule([("entropy", 1), (Tags, None)])
 

@@ -57,7 +57,7 @@ def test_what_was_not_given_is_said_when_it_is_read():
 
 
 def test_a_strategy_of_your_own_may_read_more():
-    assert ArrayView(size=2, lengths=[3, 4]).lengths == [3, 4]
+    assert ArrayView(size=2, prices=[3, 4]).prices == [3, 4]
 
 
 def test_the_arrays_cannot_be_written_to_and_are_not_copied():
@@ -188,3 +188,95 @@ def test_sizes_that_make_no_sense():
 def test_subsamplers_are_listed():
     assert set(strategies.available_subsamplers()) == {"random", "none"}
     assert all(line.endswith(".") for line in strategies.available_subsamplers().values())
+
+
+def tagging(**changes):
+    flat = np.array([[0.9, 0.1], [0.5, 0.5], [1.0, 0.0]])
+    return {"token_probs": (flat, [0, 2, 2, 3]), "token_states": np.arange(6.0).reshape(3, 2)} | changes
+
+
+def test_words_may_be_given_together_or_one_document_at_a_time():
+    flat, offsets = tagging()["token_probs"]
+    apart = [flat[:2], flat[2:2], flat[2:]]
+    like = strategies.given.Words(flat, np.array(offsets), ("O", "B-X"))
+    for given_as in ((flat, offsets), apart, like):
+        view = ArrayView(token_probs=given_as, token_passes=[given_as] * 2)
+        assert (view.size, view.task, view.fitted) == (3, "tagging", True)
+        assert view.token_probs.offsets.tolist() == [0, 2, 2, 3]
+        assert np.array_equal(view.token_probs.flat, flat)
+        assert view.lengths.tolist() == [2, 0, 1]
+        assert len(list(view.token_passes(2))) == 2
+    assert view.token_probs.tags == ("O", "B-X")
+    assert ArrayView(token_probs=[[], []]).lengths.tolist() == [0, 0]
+
+
+def test_some_documents_are_had_in_the_order_asked_for():
+    view = ArrayView(**tagging())
+    tags, states = view.token_states(np.array([2, 0]))
+    assert tags.offsets.tolist() == [0, 1, 3]
+    assert tags.flat.tolist() == [[1, 0], [0.9, 0.1], [0.5, 0.5]]
+    assert states.tolist() == [[4, 5], [0, 1], [2, 3]]
+    assert tags.of(1).tolist() == [[0.9, 0.1], [0.5, 0.5]]
+
+
+def test_a_document_that_was_cut_has_more_words_than_probabilities():
+    assert ArrayView(**tagging(lengths=[9, 0, 1])).lengths.tolist() == [9, 0, 1]
+    with pytest.raises(StrategyError, match="Document 0 has 1 words by lengths, but token_probs of 2"):
+        ArrayView(**tagging(lengths=[1, 0, 1]))
+
+
+def test_answers_are_in_the_form_of_the_task():
+    several = ArrayView(probs=[[0.5, 0.9]], multilabel=True, labelled_y=[[1, 0], [0, 0]])
+    assert several.labelled_y.dtype == bool
+    assert several.n_classes == 2
+    assert ArrayView(size=1, multilabel=True).labelled_y.shape[0] == 0
+    spans = ArrayView(**tagging(labelled_y=[[[0, 3, 1]], []]))
+    assert [one.shape for one in spans.labelled_y] == [(1, 3), (0, 3)]
+    assert spans.labelled.tolist() == [3, 4]
+    written = ArrayView(generated=(["a", "b"], [-1.0, -2.0]), labelled_y=["x"])
+    assert (written.task, written.labelled_y, written.generated.candidates) == ("generation", ["x"], [["a"], ["b"]])
+
+
+@pytest.mark.parametrize(
+    ("given_as", "said"),
+    [
+        (tagging(size=4), "candidates: size has 4, token_probs has 3"),
+        (tagging(token_passes=[[np.ones((1, 1))]]), r"token_probs has 3, token_passes\[0\] has 1"),
+        (tagging(token_states=np.ones((2, 2))), "token_states"),
+        (tagging(token_states=[np.ones((1, 2)), np.ones((0, 2)), np.ones((2, 2))]), "different numbers of words"),
+        ({"size": 1, "token_states": np.ones((2, 2))}, "give ArrayView both"),
+        ({"token_probs": (np.ones((3, 1)), [0, 2])}, r"token_probs.offsets must be .* to the 3 rows"),
+        ({"token_probs": 3}, "must be a TokenProbs, a pair"),
+        ({"token_probs": [np.ones((1, 2)), np.ones((1, 3))]}, r"K the same for all, got shapes \(1, 2\), \(1, 3\)"),
+        ({"generated": (["a"], [-1.0, -2.0])}, r"1 texts but log_probs of shape \(2,\)"),
+        ({"generated": ["a", "b", "c"]}, "must be a Generated or a pair"),
+        ({"generated": (["a", 3], [-1.0, -2.0])}, "one text for each candidate"),
+        ({"generated": (["a"], [-1.0]), "generate_passes": [(["a", "b"], [0.0, 0.0])]}, "generate_passes.0. has 2"),
+        ({"size": 2, "surprisal": np.ones((3, 8))}, "size has 2, surprisal has 3"),
+        ({"size": 2, "task": "taging"}, 'task must be one of .* Did you mean "tagging"'),
+        ({"size": 2, "task": "tagging", "multilabel": True}, "multilabel=True does not fit"),
+        ({"size": 2, "multilabel": True, "labelled_y": [[0, 2]]}, "which labels each document has"),
+        ({"probs": [[0.5]], "multilabel": True, "labelled_y": [[0, 1]]}, "classes: probs has 1, labelled_y has 2"),
+        ({"size": 2, "task": "generation", "labelled_y": "abc"}, "one answer for each labelled document"),
+        ({"size": 2, "lengths": [0.5, 1]}, "lengths must hold whole numbers"),
+    ],
+)
+def test_what_a_model_says_of_other_documents_is_refused(given_as, said):
+    with pytest.raises(StrategyError, match=said):
+        ArrayView(**given_as)
+
+
+def test_what_was_not_given_is_said_by_methods_too():
+    view = ArrayView(token_probs=[np.ones((1, 1))])
+    with pytest.raises(
+        StrategyError, match=r"no token_states. Give it: ArrayView\(token_states=…, vectors of the words"
+    ):
+        view.token_states(np.array([0]))
+    with pytest.raises(StrategyError, match=r"no token_passes.*a list of token_probs, one a pass"):
+        list(view.token_passes(2))
+    with pytest.raises(StrategyError, match=r"no surprisal.*scipy csr"):
+        view.surprisal(128)
+    with pytest.raises(StrategyError, match="no generate_passes"):
+        view.generate_passes(2)
+    with pytest.raises(StrategyError, match=r"no generated.*texts, log_probs"):
+        _ = view.generated

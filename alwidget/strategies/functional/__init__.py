@@ -6,8 +6,41 @@ are never modified. Functions that score return float64 of shape (N,), larger = 
 Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `alwidget.errors.StrategyError`.
 """
 
-from alwidget.strategies.functional.clustering import kmeans_medoids
+from alwidget.strategies.functional.clustering import alps, kmeans_medoids
+from alwidget.strategies.functional.density import idds, idds_scores
+from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
-from alwidget.strategies.functional.scores import breaking_ties, entropy, least_confidence, random, top
+from alwidget.strategies.functional.scores import (
+    breaking_ties,
+    entropy,
+    label_cardinality,
+    least_confidence,
+    random,
+    top,
+)
+from alwidget.strategies.functional.texts import bleuvar, ensp, nsp
+from alwidget.strategies.functional.tokens import bald, mnlp, token_bald, token_budget, token_entropy
 
-__all__ = ["breaking_ties", "entropy", "kmeans_medoids", "least_confidence", "random", "top", "tyrogue"]
+__all__ = [
+    "alps",
+    "badge",
+    "bald",
+    "bleuvar",
+    "breaking_ties",
+    "ensp",
+    "entropy",
+    "idds",
+    "idds_scores",
+    "kmeans_medoids",
+    "label_cardinality",
+    "least_confidence",
+    "mnlp",
+    "nsp",
+    "random",
+    "token_badge",
+    "token_bald",
+    "token_budget",
+    "token_entropy",
+    "top",
+    "tyrogue",
+]

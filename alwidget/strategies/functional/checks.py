@@ -10,15 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from alwidget.errors import StrategyError
+from alwidget.errors import StrategyError, near_miss
 
 __all__ = [
     "as_array",
+    "as_choice",
     "as_embeddings",
     "as_generator",
+    "as_lengths",
+    "as_log_probs",
     "as_matrix",
+    "as_offsets",
     "as_probs",
     "as_scores",
+    "as_sigmoids",
     "as_size",
     "same_length",
     "steps",
@@ -100,6 +105,95 @@ def as_probs(values: Any, name: str = "probs") -> np.ndarray:
             continue
         raise StrategyError(_why_not_probs(array[rows].astype(np.float64), rows.start, name))
     return array
+
+
+def as_sigmoids(values: Any, name: str = "probs") -> np.ndarray:
+    """Return `values` as independent probabilities of several labels, in the type it came in.
+
+    Parameters
+    ----------
+    values
+        Shape (N, C): finite and within [0, 1]; rows need not sum to one.
+    name
+        What the error calls it.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        The array is empty or not 2-D, or holds NaN, infinity or numbers outside of [0, 1].
+    """
+    array = as_matrix(values, name, "documents", "labels")
+    for rows in steps(len(array), array.shape[1]):
+        part = array[rows]
+        # the comparison with NaN is false
+        if bool(((part >= -1e-9) & (part <= 1 + 1e-6)).all()):  # noqa: PLR2004
+            continue
+        bad = ~((part >= -1e-9) & (part <= 1 + 1e-6)).all(axis=1)  # noqa: PLR2004
+        at = int(bad.argmax())
+        if not np.isfinite(part[at]).all():
+            message = f"{name} holds NaN or infinity, first in row {rows.start + at}: {_shown(part[at])}."
+            raise StrategyError(message)
+        hint = "These look like raw scores (logits): apply a sigmoid first."
+        message = (
+            f"{name} must be probabilities within [0, 1], but row {rows.start + at} is {_shown(part[at])}. {hint}"
+        )
+        raise StrategyError(message)
+    return array
+
+
+def as_log_probs(values: Any, name: str = "log_probs") -> np.ndarray:
+    """Return `values` as an array of log-probabilities: no NaN, nothing above zero; minus infinity is allowed."""
+    array = as_array(values, name)
+    if array.size and not bool((array <= 1e-6).all()):  # noqa: PLR2004  false for NaN
+        if np.isnan(array).any():
+            message = f"{name} holds NaN, which cannot be ranked."
+            raise StrategyError(message)
+        hint = " Pass np.log of them." if bool(((array >= 0) & (array <= 1)).all()) else ""
+        message = f"{name} must be log-probabilities, none above 0; the largest is {float(array.max()):.6g}.{hint}"
+        raise StrategyError(message)
+    return array
+
+
+def as_lengths(values: Any, n: int, most: int | None = None, name: str = "lengths") -> np.ndarray:
+    """Return `values` as int64 (n,), none negative and none above `most`."""
+    array = as_array(values, name)
+    if array.shape != (n,) or (array.dtype.kind not in "iu" and n):
+        message = f"{name} must be {n} whole numbers, one a document, got shape {array.shape} of {array.dtype}."
+        raise StrategyError(message)
+    array = array.astype(np.int64, copy=False)
+    if n and (array.min() < 0 or (most is not None and array.max() > most)):
+        message = f"{name} must lie between 0 and {most}" if most is not None else f"{name} must not be negative"
+        message += f", got {int(array.min())} … {int(array.max())}."
+        raise StrategyError(message)
+    return array
+
+
+def as_offsets(values: Any, rows: int, name: str = "offsets") -> np.ndarray:
+    """Return `values` as int64 (N + 1,): where each document begins among `rows` rows, and where the last one ends.
+
+    >>> as_offsets([0, 2, 2, 5], 5).tolist()
+    [0, 2, 2, 5]
+    """
+    array = as_array(values, name)
+    good = array.ndim == 1 and len(array) > 0 and array.dtype.kind in "iu"
+    if not good or array[0] != 0 or array[-1] != rows or bool((np.diff(array.astype(np.int64)) < 0).any()):
+        shown = f"shape {array.shape} of {array.dtype}" if not good else _shown(array)
+        message = f"{name} must be N + 1 whole numbers that rise from 0 to the {rows} rows there are, got {shown}."
+        raise StrategyError(message)
+    return array.astype(np.int64, copy=False)
+
+
+def as_choice(value: Any, name: str, options: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `options`.
+
+    >>> as_choice("mean", "agg", ("mean", "max"))
+    'mean'
+    """
+    if isinstance(value, str) and value in options:
+        return value
+    shown = ", ".join(f'"{option}"' for option in options)
+    message = f"{name} must be one of {shown}, got {value!r}.{near_miss(str(value), options)}"
+    raise StrategyError(message)
 
 
 def as_embeddings(values: Any, name: str = "embeddings") -> np.ndarray:
@@ -201,7 +295,10 @@ def _why_not_probs(rows: np.ndarray, start: int, name: str) -> str:
     elif row.min() < 0 or row.max() > 1 + ROW_TOLERANCE:
         hint = "These look like raw scores (logits): apply a softmax first."
     else:
-        hint = "Divide each row by its sum if these are counts or independent probabilities."
+        hint = (
+            "Divide each row by its sum if these are counts; independent probabilities of several labels are read "
+            "with multilabel=True by the functions that have it."
+        )
     return (
         f"{name} must be class probabilities: row {start + at} sums to {total[at]:.6g} "
         f"(1 ± {ROW_TOLERANCE} is due) and its least value is {row.min():.6g}: {_shown(row)}. {hint}"

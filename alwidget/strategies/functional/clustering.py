@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_size, steps
 from alwidget.strategies.functional.kmeans import CELLS, Clustering, Vectors, cluster
 
-__all__ = ["kmeans_medoids"]
+__all__ = ["alps", "kmeans_medoids"]
 
 
 def kmeans_medoids(
@@ -51,7 +52,70 @@ def kmeans_medoids(
     >>> sorted(int(i) // 2 for i in kmeans_medoids(groups, 3, 0))
     [0, 1, 2]
     """
-    rows, size, rng = as_embeddings(embeddings), as_size(size), as_generator(rng)
+    return _medoids(as_embeddings(embeddings), as_size(size), as_generator(rng), normalize=normalize)
+
+
+def alps(surprisal: Any, size: int, rng: np.random.Generator | int) -> np.ndarray:
+    """Return documents that surprise a language model in different ways (ALPS, Yuan, Lin & Boyd-Graber 2020).
+
+    Parameters
+    ----------
+    surprisal
+        How improbable a masked language model finds some of the tokens of each document, by place: shape (N, length),
+        not negative, 0 where nothing was looked at; a SciPy sparse array or a NumPy array.
+    size
+        How many to return.
+    rng
+        A `numpy.random.Generator` or a seed.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``min(size, N)`` unique positions, int64: as `kmeans_medoids` of the vectors at unit length.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        `surprisal` is empty, not 2-D, not finite or negative.
+
+    Examples
+    --------
+    >>> groups = [[5, 0, 0], [9, 0, 0], [0, 1, 0], [0, 7, 0], [0, 0, 2], [0, 0, 3]]
+    >>> sorted(int(i) // 2 for i in alps(groups, 3, 0))
+    [0, 1, 2]
+    """
+    values = surprisal.data if _is_sparse(surprisal) else as_embeddings(surprisal, "surprisal")
+    if not np.isfinite(values).all() or (values.size and values.min() < 0):
+        kind = "NaN or infinity" if not np.isfinite(values).all() else "negative numbers"
+        message = f"surprisal holds {kind}; it must be -log p of tokens, and 0 where none was looked at."
+        raise StrategyError(message)
+    rows = _Dense(surprisal) if _is_sparse(surprisal) else values
+    if not all(rows.shape):
+        message = f"surprisal is empty: shape {rows.shape}, where (documents, length) are due."
+        raise StrategyError(message)
+    return _medoids(rows, as_size(size), as_generator(rng), normalize=True)
+
+
+class _Dense:
+    """The rows of a sparse matrix as the k-means reads them: some at a time, dense, so that no N × length exists."""
+
+    def __init__(self, matrix: Any) -> None:
+        self._matrix = matrix.tocsr()
+        self.shape = self._matrix.shape
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, which: slice | np.ndarray) -> np.ndarray:
+        some: np.ndarray = self._matrix[which].toarray()
+        return some
+
+
+def _is_sparse(matrix: Any) -> bool:
+    return hasattr(matrix, "tocsr")
+
+
+def _medoids(rows: Any, size: int, rng: np.random.Generator, *, normalize: bool) -> np.ndarray:
     if size == 0:
         return np.empty(0, dtype=np.int64)
     if size >= len(rows):

@@ -9,14 +9,29 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError
-from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_probs, as_size, same_length
+from alwidget.strategies.functional.checks import (
+    as_embeddings,
+    as_generator,
+    as_probs,
+    as_sigmoids,
+    as_size,
+    same_length,
+)
 from alwidget.strategies.functional.clustering import kmeans_medoids
 from alwidget.strategies.functional.scores import entropy, top
 
 __all__ = ["as_ratio", "most_uncertain_representatives", "tyrogue"]
 
 
-def tyrogue(probs: Any, embeddings: Any, size: int, rng: np.random.Generator | int, r: float | None = 3) -> np.ndarray:
+def tyrogue(
+    probs: Any,
+    embeddings: Any,
+    size: int,
+    rng: np.random.Generator | int,
+    r: float | None = 3,
+    *,
+    multilabel: bool = False,
+) -> np.ndarray:
     """Return the most uncertain among representative documents (TYROGUE, Maekawa et al. 2022).
 
     The documents are clustered into ``r · size`` groups, the document nearest to each centre is kept, and of those
@@ -36,6 +51,8 @@ def tyrogue(probs: Any, embeddings: Any, size: int, rng: np.random.Generator | i
     r
         How many times more clusters than documents asked for: 1 is pure diversity (`kmeans_medoids`), None or
         infinity pure entropy.
+    multilabel
+        Whether `probs` are independent probabilities of several labels; their entropies are then summed.
 
     Returns
     -------
@@ -58,7 +75,7 @@ def tyrogue(probs: Any, embeddings: Any, size: int, rng: np.random.Generator | i
     size, rng, r = as_size(size), as_generator(rng), as_ratio(r)
     given: dict[str, np.ndarray] = {}
     if probs is not None or r != 1:
-        given["probs"] = as_probs(probs)
+        given["probs"] = as_sigmoids(probs) if multilabel else as_probs(probs)
     if embeddings is not None or r is not None:
         given["embeddings"] = as_embeddings(embeddings)
     n = same_length(**given)
@@ -68,7 +85,7 @@ def tyrogue(probs: Any, embeddings: Any, size: int, rng: np.random.Generator | i
         rng,
         r,
         embeddings=lambda: given["embeddings"],
-        probs=lambda positions: given["probs"] if positions is None else given["probs"][positions],
+        uncertainty=lambda at: entropy(given["probs"] if at is None else given["probs"][at], multilabel=multilabel),
     )
     return picked
 
@@ -80,7 +97,7 @@ def most_uncertain_representatives(
     r: int | None,
     *,
     embeddings: Callable[[], Any],
-    probs: Callable[[np.ndarray | None], Any],
+    uncertainty: Callable[[np.ndarray | None], np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the picks of `tyrogue` and their scores, asking for no more arrays than the step needs.
 
@@ -90,9 +107,9 @@ def most_uncertain_representatives(
         The number of documents, and the checked arguments of `tyrogue`.
     embeddings
         Called for the vectors of all documents.
-    probs
-        Called for the probabilities of the documents at some positions, or of all of them with None. With a large
-        model this is what costs: it is asked about ``r · size`` documents only.
+    uncertainty
+        Called for the entropies of the documents at some positions, or of all of them with None. With a large model
+        this is what costs: it is asked about ``r · size`` documents only.
 
     Returns
     -------
@@ -103,11 +120,11 @@ def most_uncertain_representatives(
         picked = kmeans_medoids(embeddings(), size, rng)
         return picked, np.full(len(picked), np.nan)
     if r is None or r * size >= n:
-        representatives, scores = np.arange(n, dtype=np.int64), entropy(probs(None))
+        representatives, scores = np.arange(n, dtype=np.int64), uncertainty(None)
     else:
         # in the order of their positions, so that equal entropies are ranked by position as everywhere
         representatives = np.sort(kmeans_medoids(embeddings(), r * size, rng))
-        scores = entropy(probs(representatives))
+        scores = uncertainty(representatives)
     same_length(documents=representatives, scores=scores)
     best = top(scores, size)
     return representatives[best], scores[best]

@@ -10,18 +10,43 @@ from typing import Any
 
 import numpy as np
 
-from alwidget.strategies.functional.checks import as_generator, as_probs, as_scores, as_size, steps
+from alwidget.errors import StrategyError
+from alwidget.strategies.functional.checks import (
+    as_array,
+    as_choice,
+    as_generator,
+    as_probs,
+    as_scores,
+    as_sigmoids,
+    as_size,
+    steps,
+)
 
-__all__ = ["breaking_ties", "entropy", "least_confidence", "random", "top"]
+__all__ = [
+    "AGGREGATES",
+    "breaking_ties",
+    "by_chunks",
+    "entropy",
+    "label_cardinality",
+    "least_confidence",
+    "random",
+    "top",
+]
+
+AGGREGATES = ("sum", "mean", "max")
+"""How the binary entropies of several labels become one number."""
 
 
-def least_confidence(probs: Any) -> np.ndarray:
+def least_confidence(probs: Any, *, multilabel: bool = False) -> np.ndarray:
     """Return one minus the probability of the likeliest class (Lewis & Gale 1994; Culotta & McCallum 2005).
 
     Parameters
     ----------
     probs
         Class probabilities, shape (N, C); rows sum to one.
+    multilabel
+        Whether these are independent probabilities of several labels (sigmoids), whose rows need not sum to one:
+        the least confident of the yes-or-no answers then counts, ``1 - min_c max(p_c, 1 - p_c)``.
 
     Returns
     -------
@@ -38,16 +63,19 @@ def least_confidence(probs: Any) -> np.ndarray:
     >>> least_confidence([[0.5, 0.3, 0.2], [0.9, 0.1, 0.0]]).round(6).tolist()
     [0.5, 0.1]
     """
-    return _by_chunks(probs, lambda p: 1 - p.max(axis=0))
+    return by_chunks(probs, _binary_confidence if multilabel else lambda p: 1 - p.max(axis=0), multilabel=multilabel)
 
 
-def breaking_ties(probs: Any) -> np.ndarray:
+def breaking_ties(probs: Any, *, multilabel: bool = False) -> np.ndarray:
     """Return one minus the margin between the two likeliest classes (Luo et al. 2004).
 
     Parameters
     ----------
     probs
         Class probabilities, shape (N, C); rows sum to one.
+    multilabel
+        Whether these are independent probabilities of several labels (sigmoids), whose rows need not sum to one:
+        the narrowest of the yes-or-no answers then counts, ``1 - min_c |2 p_c - 1|``.
 
     Returns
     -------
@@ -64,16 +92,22 @@ def breaking_ties(probs: Any) -> np.ndarray:
     >>> breaking_ties([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]).round(6).tolist()
     [0.8, 1.0]
     """
-    return _by_chunks(probs, _one_minus_margin)
+    return by_chunks(probs, _binary_margin if multilabel else _one_minus_margin, multilabel=multilabel)
 
 
-def entropy(probs: Any) -> np.ndarray:
+def entropy(probs: Any, *, multilabel: bool = False, agg: str = "sum", name: str = "probs") -> np.ndarray:
     """Return the entropy of the predicted classes in nats (Roy & McCallum 2001).
 
     Parameters
     ----------
     probs
         Class probabilities, shape (N, C); rows sum to one. Zeros count as ``0 · log 0 = 0``.
+    multilabel
+        Whether these are independent probabilities of several labels (sigmoids), whose rows need not sum to one.
+    agg
+        For several labels: ``"sum"``, ``"mean"`` or ``"max"`` of the entropies of the yes-or-no answers.
+    name
+        What errors call `probs`.
 
     Returns
     -------
@@ -90,7 +124,46 @@ def entropy(probs: Any) -> np.ndarray:
     >>> entropy([[0.5, 0.5], [1.0, 0.0]]).round(6).tolist()
     [0.693147, 0.0]
     """
-    return _by_chunks(probs, _entropy)
+    agg = as_choice(agg, "agg", AGGREGATES)
+    if multilabel:
+        return by_chunks(probs, lambda p: _binary_entropy(p, agg), multilabel=True, name=name)
+    return by_chunks(probs, _entropy, name=name)
+
+
+def label_cardinality(probs: Any, labelled_y: Any) -> np.ndarray:
+    """Return how far the number of labels that the model gives is from what people give on average.
+
+    The label-cardinality inconsistency of Li & Guo 2013: a document that is given four labels where documents have
+    one and a half, or none at all, is one that the model has not understood.
+
+    Parameters
+    ----------
+    probs
+        Independent probabilities of several labels, shape (N, C), within [0, 1]. Above 0.5 counts as given.
+    labelled_y
+        What people answered, bool, shape (n, C), n ≥ 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``| #{c: p_c > 0.5} - mean number of labels |``, float64, shape (N,); larger = ask first.
+
+    Raises
+    ------
+    alwidget.errors.StrategyError
+        `probs` is no matrix of probabilities, or `labelled_y` is empty or about other labels.
+
+    Examples
+    --------
+    >>> label_cardinality([[0.9, 0.8], [0.2, 0.1]], [[True, False], [True, True]]).tolist()
+    [0.5, 1.5]
+    """
+    given, array = as_array(labelled_y, "labelled_y"), as_sigmoids(probs)
+    if given.ndim != 2 or not len(given) or given.shape[1] != array.shape[1]:  # noqa: PLR2004
+        message = f"labelled_y must be bool (n, {array.shape[1]}) with n ≥ 1, as probs has it, got {given.shape}."
+        raise StrategyError(message)
+    mean = float((given != 0).sum(axis=1).mean())
+    return np.asarray(np.abs((array > 0.5).sum(axis=1) - mean))  # noqa: PLR2004
 
 
 def top(scores: Any, size: int) -> np.ndarray:
@@ -162,16 +235,21 @@ def random(n: int, size: int, rng: np.random.Generator | int) -> np.ndarray:
     return rng.permutation(n)[:size].astype(np.int64, copy=False)
 
 
-def _by_chunks(probs: Any, score: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def by_chunks(
+    probs: Any, score: Callable[[np.ndarray], np.ndarray], *, multilabel: bool = False, name: str = "probs"
+) -> np.ndarray:
     """Check `probs` and score it some rows at a time, each chunk laid out class by class, in float64.
 
-    Reductions over a short last axis are slow in NumPy; over the first they run at the speed of memory.
+    Reductions over a short last axis are slow in NumPy; over the first they run at the speed of memory. `score` may
+    overwrite the chunk that it is given, shape (C, n). Scores are clipped at zero: rows may sum to a little more
+    than one.
     """
-    array = as_probs(probs)
+    array = as_sigmoids(probs, name) if multilabel else as_probs(probs, name)
     out = np.empty(len(array))
     for rows in steps(*array.shape):
-        out[rows] = score(np.array(array[rows].T, dtype=np.float64, order="C"))
-    return np.maximum(out, 0, out=out)  # rows may sum to a little more than one
+        part = np.array(array[rows].T, dtype=np.float64, order="C")
+        out[rows] = score(np.clip(part, 0, 1, out=part) if multilabel else part)
+    return np.maximum(out, 0, out=out)
 
 
 def _one_minus_margin(p: np.ndarray) -> np.ndarray:
@@ -192,3 +270,23 @@ def _entropy(p: np.ndarray) -> np.ndarray:
     p *= logs
     score: np.ndarray = -p.sum(axis=0)
     return score
+
+
+def _binary_confidence(p: np.ndarray) -> np.ndarray:
+    """Return 1 - min over labels of max(p, 1 - p)."""
+    score: np.ndarray = 1 - np.maximum(p, 1 - p).min(axis=0)
+    return score
+
+
+def _binary_margin(p: np.ndarray) -> np.ndarray:
+    """Return 1 - min over labels of |2p - 1|."""
+    score: np.ndarray = 1 - np.abs(2 * p - 1).min(axis=0)
+    return score
+
+
+def _binary_entropy(p: np.ndarray, agg: str) -> np.ndarray:
+    """Return the sum, mean or maximum over labels of the entropy of (p, 1 - p)."""
+    each = np.zeros_like(p)
+    for q in (p, 1 - p):
+        each -= q * np.log(q, where=q > 0, out=np.zeros_like(q))
+    return np.asarray(getattr(np, agg)(each, axis=0))

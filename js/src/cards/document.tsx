@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Item } from "../protocol";
 
 const CHUNK = 8_000;
@@ -29,7 +29,7 @@ export function DocumentText({ item }: { item: Item }) {
   return (
     <section
       ref={box}
-      class={scrolls ? "alwidget-document is-scrolling" : "alwidget-document"}
+      class={`alwidget-document${scrolls ? " is-scrolling" : ""}${item.text_pair === null ? "" : " is-pair"}`}
       aria-label="text"
       {...(scrolls ? { tabIndex: 0 } : {})}
       data-scroll
@@ -37,14 +37,25 @@ export function DocumentText({ item }: { item: Item }) {
       {item.text_pair === null ? (
         <Text id="text" text={item.text} />
       ) : (
-        <>
-          <div class="alwidget-caption">first</div>
-          <Text id="text" text={item.text} />
-          <div class="alwidget-caption">second</div>
-          <Text id="text-pair" text={item.text_pair} />
-        </>
+        <div class="alwidget-pair">
+          <Part caption="first" id="text" text={item.text} />
+          <Part caption="second" id="text-pair" text={item.text_pair} />
+        </div>
       )}
     </section>
+  );
+}
+
+/** One text of a pair. */
+function Part({ caption, id, text }: { caption: string; id: string; text: string }) {
+  const name = useId();
+  return (
+    <div class="alwidget-part" role="group" aria-labelledby={name}>
+      <div class="alwidget-caption" id={name}>
+        {caption}
+      </div>
+      <Text id={id} text={text} />
+    </div>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { labelKeys } from "../keyboard";
 import { share } from "../lib/format";
 import type { Item } from "../protocol";
@@ -13,11 +14,24 @@ const SEVERAL = 6;
 const DENSE = 10;
 const LIKELY = 4;
 
-/**
- * The labels with their keys, always in sight and always at the same place. `chosen` are those that a card of more than
- * one label shows as pressed.
- */
-export function Labels({ item, hidden, chosen }: { item: Item; hidden: boolean; chosen?: ReadonlySet<string> }) {
+/** Where any number of labels can be checked: which are, which of them by the model alone, and what is told of others. */
+export interface Checks {
+  checked: ReadonlySet<string>;
+  suggested: ReadonlySet<string>;
+  hints: ReadonlyMap<string, string>;
+}
+
+interface LabelsProps {
+  item: Item;
+  hidden: boolean;
+  /** Those that a card of more than one label shows as pressed. */
+  chosen?: ReadonlySet<string>;
+  checks?: Checks;
+  children?: ComponentChildren;
+}
+
+/** The labels with their keys, always in sight and always at the same place. */
+export function Labels({ item, hidden, chosen, checks, children }: LabelsProps) {
   const { controller } = useApp();
   const state = useState_();
   const picker = useKey("picker");
@@ -41,7 +55,7 @@ export function Labels({ item, hidden, chosen }: { item: Item; hidden: boolean; 
             {labels.length === 0 ? "type the first label" : `find one of ${labels.length} labels`}{" "}
             <Keys keys={picker.glyphs} />
           </Press>
-          {many && <Likely item={item} names={labels.map(({ name }) => name)} />}
+          {many && <Likely item={item} names={labels.map(({ name }) => name)} checks={checks} />}
         </div>
       )}
       <div class={`alwidget-labels${layout(labels.length)}`} role="group" aria-label="labels">
@@ -54,12 +68,15 @@ export function Labels({ item, hidden, chosen }: { item: Item; hidden: boolean; 
             probability={
               probs?.[index] ?? (name === item.suggestion?.value ? (item.suggestion?.confidence ?? null) : null)
             }
-            suggested={name === suggested}
-            answered={chosen === undefined ? name === answer : chosen.has(name)}
+            suggested={checks === undefined ? name === suggested : checks.suggested.has(name)}
+            answered={(checks?.checked ?? chosen)?.has(name) ?? name === answer}
+            hint={checks?.hints.get(name) ?? ""}
+            checkable={checks !== undefined}
             off={off}
           />
         ))}
       </div>
+      {children}
     </div>
   );
 }
@@ -78,30 +95,34 @@ interface LabelProps {
   probability: number | null;
   suggested: boolean;
   answered: boolean;
+  hint: string;
+  checkable: boolean;
   off: boolean;
 }
 
 const LabelButton = memo(function LabelButton(props: LabelProps) {
-  const { index, name, definition, probability, suggested, answered, off } = props;
+  const { index, name, definition, probability, suggested, answered, hint, checkable, off } = props;
   const { controller } = useApp();
   const keys = labelKeys(index);
-  const state = answered ? " is-answer" : suggested ? " is-suggested" : "";
+  const state = suggested ? " is-suggested" : answered ? " is-answer" : hint === "" ? "" : " is-hinted";
   return (
     <Press
       class={`alwidget-label${state}`}
       data-testid="label"
       data-hue={hue(index)}
       disabled={off}
-      aria-pressed={answered}
+      {...(checkable ? { role: "checkbox", "aria-checked": answered } : { "aria-pressed": answered })}
       {...(keys === null ? {} : { "aria-keyshortcuts": keys.join("+") })}
-      title={definition === "" ? name : definition}
+      title={`${definition === "" ? name : definition}${hint === "" ? "" : ` \u00b7 ${hint}`}`}
       onClick={() => controller.label(index)}
     >
       <span class="alwidget-label-name" dir="auto">
         {name}
       </span>
+      {checkable && <span class="alwidget-check" aria-hidden="true" />}
       {keys === null ? <span class="alwidget-label-dot" aria-hidden="true" /> : <LabelKey keys={keys} />}
       {suggested && <span class="alwidget-sr">(suggested)</span>}
+      {hint !== "" && <span class="alwidget-sr">({hint})</span>}
       <span class="alwidget-share" aria-hidden="true">
         {probability === null ? "" : share(probability)}
       </span>
@@ -121,7 +142,7 @@ function LabelKey({ keys }: { keys: string[] }) {
 }
 
 /** Of many labels, the few that the model believes in, at hand for the mouse. */
-function Likely({ item, names }: { item: Item; names: readonly string[] }) {
+function Likely({ item, names, checks }: { item: Item; names: readonly string[]; checks: Checks | undefined }) {
   const { controller } = useApp();
   const ranked = likely(item, names).slice(0, LIKELY);
   return (
@@ -129,15 +150,16 @@ function Likely({ item, names }: { item: Item; names: readonly string[] }) {
       {ranked.map(({ index, name, probability }) => (
         <Press
           key={name}
-          class={name === item.suggestion?.value ? "alwidget-label is-small is-suggested" : "alwidget-label is-small"}
+          class={`alwidget-label is-small${likelyState(name, item, checks)}`}
           data-testid="likely"
           data-hue={hue(index)}
+          {...(checks === undefined ? {} : { role: "checkbox", "aria-checked": checks.checked.has(name) })}
           onClick={() => controller.label(index)}
         >
           <span class="alwidget-label-name" dir="auto">
             {name}
           </span>
-          <span class="alwidget-label-dot" aria-hidden="true" />
+          <span class={checks === undefined ? "alwidget-label-dot" : "alwidget-check"} aria-hidden="true" />
           <span class="alwidget-share" aria-hidden="true">
             {share(probability)}
           </span>
@@ -147,14 +169,22 @@ function Likely({ item, names }: { item: Item; names: readonly string[] }) {
   );
 }
 
+function likelyState(name: string, item: Item, checks: Checks | undefined): string {
+  if (checks === undefined ? name === item.suggestion?.value : checks.suggested.has(name)) {
+    return " is-suggested";
+  }
+  return checks?.checked.has(name) === true ? " is-answer" : "";
+}
+
 export function likely(item: Item, names: readonly string[]): { index: number; name: string; probability: number }[] {
   const { suggestion } = item;
   if (suggestion === null) {
     return [];
   }
   if (suggestion.probs === null) {
-    const index = names.indexOf(String(suggestion.value));
-    return index < 0 ? [] : [{ index, name: names[index] ?? "", probability: suggestion.confidence }];
+    const value: unknown[] = Array.isArray(suggestion.value) ? suggestion.value : [suggestion.value];
+    const { confidence: probability } = suggestion;
+    return names.flatMap((name, index) => (value.includes(name) ? [{ index, name, probability }] : []));
   }
   return suggestion.probs
     .map((probability, index) => ({ index, name: names[index] ?? "", probability }))

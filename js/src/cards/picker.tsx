@@ -9,8 +9,11 @@ import { hue, Keys } from "../ui/parts";
 
 const SHOWN = 60;
 
-/** Finds a label by a few typed letters; stands in the place of the labels. Before anything is typed: recent ones, then likely ones. */
-export function Picker({ item }: { item: Item }) {
+/**
+ * Finds a label by a few typed letters; stands in the place of the labels. Before anything is typed: recent ones, then
+ * likely ones. Where several can be `checked` it stays open for more.
+ */
+export function Picker({ item, checked }: { item: Item; checked?: ReadonlySet<string> }) {
   const { controller, focusRoot } = useApp();
   const state = useState_();
   const labels = labelsOf(state);
@@ -44,10 +47,16 @@ export function Picker({ item }: { item: Item }) {
     const hit = found[place];
     if (hit !== undefined) {
       controller.label(hit.index);
-      leave();
     } else if (creates) {
       controller.coin(wanted);
+    } else {
+      return;
+    }
+    if (checked === undefined) {
       leave();
+    } else if (query !== "") {
+      setQuery("");
+      setActive(0);
     }
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -58,6 +67,9 @@ export function Picker({ item }: { item: Item }) {
     const by = moves[event.key];
     if (by !== undefined && size > 0) {
       setActive(Math.abs(by) === 1 ? (active + by + size) % size : Math.min(size - 1, Math.max(0, active + by)));
+    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && checked !== undefined) {
+      leave();
+      controller.accept(event.timeStamp);
     } else if (event.key === "Enter" && !event.repeat) {
       pick(active);
     } else if (event.key === "Escape") {
@@ -90,7 +102,14 @@ export function Picker({ item }: { item: Item }) {
         }}
         onKeyDown={onKeyDown}
       />
-      <div ref={list} id={`${base}-list`} class="alwidget-options" role="listbox" aria-label="labels">
+      <div
+        ref={list}
+        id={`${base}-list`}
+        class="alwidget-options"
+        role="listbox"
+        aria-label="labels"
+        aria-multiselectable={checked !== undefined}
+      >
         {found.map((hit, place) => (
           <PickerOption
             key={hit.index}
@@ -99,6 +118,7 @@ export function Picker({ item }: { item: Item }) {
             label={labels[hit.index]}
             probability={item.suggestion?.probs?.[hit.index] ?? null}
             active={place === active}
+            checked={checked?.has(labels[hit.index]?.name ?? "") ?? null}
             onPick={() => pick(place)}
           />
         ))}
@@ -124,10 +144,12 @@ interface OptionProps {
   label: LabelInfo | undefined;
   probability: number | null;
   active: boolean;
+  /** Null where only one label can be picked. */
+  checked: boolean | null;
   onPick: () => void;
 }
 
-function PickerOption({ id, hit, label, probability, active, onPick }: OptionProps) {
+function PickerOption({ id, hit, label, probability, active, checked, onPick }: OptionProps) {
   const keys = labelKeys(hit.index);
   return (
     <div
@@ -135,7 +157,7 @@ function PickerOption({ id, hit, label, probability, active, onPick }: OptionPro
       class={active ? "alwidget-option is-active" : "alwidget-option"}
       role="option"
       tabIndex={-1}
-      aria-selected={active}
+      aria-selected={checked ?? active}
       data-testid="picker-option"
       data-hue={hue(hit.index)}
       title={label?.definition ?? ""}
@@ -144,7 +166,7 @@ function PickerOption({ id, hit, label, probability, active, onPick }: OptionPro
         onPick();
       }}
     >
-      <span class="alwidget-label-dot" aria-hidden="true" />
+      <span class={checked === null ? "alwidget-label-dot" : "alwidget-check"} aria-hidden="true" />
       <span class="alwidget-option-name" dir="auto">
         <Marked text={label?.name ?? ""} at={hit.at} />
       </span>

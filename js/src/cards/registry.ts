@@ -5,6 +5,8 @@
 import type { ComponentType } from "preact";
 import type { Item } from "../protocol";
 import { ClassificationCard } from "./classification";
+import { GenerationCard } from "./generation";
+import { MultilabelCard } from "./multilabel";
 import { TaggingCard } from "./tagging";
 
 export interface CardProps {
@@ -13,7 +15,9 @@ export interface CardProps {
 
 const CARDS: Readonly<Record<string, ComponentType<CardProps>>> = {
   classification: ClassificationCard,
+  multilabel: MultilabelCard,
   tagging: TaggingCard,
+  generation: GenerationCard,
 };
 
 export function cardFor(task: string): ComponentType<CardProps> | null {

@@ -28,8 +28,15 @@ function Answered({ item }: { item: Item }) {
   }
   const entry = history.find((other) => other.item === item.item && !other.undone);
   const origin = entry?.origin === "accepted" ? ", as suggested" : "";
-  const { describe, change } = rulesOf(session?.task);
+  const { describe, brief, change } = rulesOf(session?.task);
   const said = item.answer === null ? item.status : describe(item.answer);
+  if (item.answer !== null && brief(item.answer) === "") {
+    return (
+      <>
+        You wrote this{origin}. {change}
+      </>
+    );
+  }
   return (
     <>
       You said <b>{said}</b>

@@ -3,8 +3,8 @@ import { isSuggested, type Span, type Spans, sameSpan } from "./model";
 import type { Range, Words } from "./words";
 
 export interface Marking {
-  /** The document that all this is about. */
-  readonly item: string;
+  /** The visit to a document that all this is about. */
+  readonly visit: number;
   /** The label that a drag gives at once. */
   readonly active: string | null;
   /** The span that keys speak of. */
@@ -24,8 +24,8 @@ export interface Cursor {
 }
 
 /** Nothing chosen; the label at hand stays from document to document. */
-export function fresh(item: string, active: string | null = null): Marking {
-  return { item, active, focus: null, cursor: null, letters: null, everywhere: false };
+export function fresh(visit: number, active: string | null = null): Marking {
+  return { visit, active, focus: null, cursor: null, letters: null, everywhere: false };
 }
 
 export function onWord(marking: Marking, word: number): Marking {
@@ -66,7 +66,7 @@ export function left(marking: Marking): Marking | null {
     return { ...marking, everywhere: false };
   }
   if (marking.cursor !== null || marking.letters !== null || marking.focus !== null) {
-    return fresh(marking.item, marking.active);
+    return fresh(marking.visit, marking.active);
   }
   return marking.active === null ? null : { ...marking, active: null };
 }

@@ -34,15 +34,16 @@ export class Sheet {
 
   /** Between which characters a point on the screen is, and on which one. In code points; null outside of the text. */
   at(x: number, y: number): { caret: number; letter: number } | null {
-    const spot = caretFrom(this.#text, x, y) ?? this.#search(x, y);
-    const caret = spot === null ? null : this.pointOf(spot.node, spot.offset);
-    if (caret === null) {
-      return null;
+    const spot = caretFrom(this.#text, x, y);
+    const near = spot === null ? null : this.pointOf(spot.node, spot.offset);
+    // The half of a letter is nearest to the place after it, and yet on it; where directions meet, the nearest place may
+    // be far away in the text.
+    const letter = near === null ? null : [near - 1, near].find((point) => this.#isOver(point, x, y));
+    if (letter === undefined || letter === null) {
+      const found = this.#search(x, y);
+      return found ?? (near === null ? null : { caret: near, letter: near });
     }
-    // The right half of a letter is nearest to the place after it, and yet on it.
-    const before = Math.max(0, caret - 1);
-    const over = this.#rects({ start: before, end: caret }).some((box) => holds(box, x, y));
-    return { caret, letter: over ? before : caret };
+    return { caret: near ?? letter, letter };
   }
 
   /** The offset of a place in the page, in code points; null outside of the text. */
@@ -136,6 +137,10 @@ export class Sheet {
     return joined;
   }
 
+  #isOver(point: number, x: number, y: number): boolean {
+    return point >= 0 && this.#rects({ start: point, end: point + 1 }).some((box) => holds(box, x, y));
+  }
+
   #unitOf(node: globalThis.Node, offset: number): number | null {
     if (node === this.#text) {
       return this.#blocks[offset]?.from ?? this.#offsets.text.length;
@@ -178,8 +183,8 @@ export class Sheet {
     return rects;
   }
 
-  /** The letter under a point, looked for one by one: for browsers whose hit test does not see into shadow roots. */
-  #search(x: number, y: number): Spot | null {
+  /** The letter under a point, looked for one by one: also where the browser's hit test does not see into shadow roots. */
+  #search(x: number, y: number): { caret: number; letter: number } | null {
     const root = this.#text.getRootNode() as Document | ShadowRoot;
     const block = root.elementFromPoint?.(x, y)?.closest("[data-block]") ?? null;
     if (block === null || block.parentNode !== this.#text) {
@@ -196,7 +201,8 @@ export class Sheet {
         range.setEnd(node, offset + 1);
         const hit = [...range.getClientRects()].find((rect) => holds(rect, x, y));
         if (hit !== undefined) {
-          return { node, offset: x > hit.left + hit.width / 2 ? offset + 1 : offset };
+          const letter = this.pointOf(node, offset) ?? 0;
+          return { letter, caret: x > hit.left + hit.width / 2 ? letter + 1 : letter };
         }
       }
     }

@@ -22,10 +22,7 @@ export function edited(state: State, item: string, from: unknown, value: unknown
   return withDraft(state, item, { now: value, past: [...draft.past, draft.now].slice(-STEPS_KEPT), future: [] });
 }
 
-/**
- * Typing: all of it during one visit to the field is one step, so that the field's own undo has the finer ones; where it
- * leads back to the text from before the visit there is no step.
- */
+/** Typing: all of it during one visit to the field is one step, so that the field's own undo has the finer ones. */
 export function typed(state: State, item: string, from: unknown, value: string, visit: string): State {
   const draft = state.drafts.get(item);
   if (draft?.visit !== visit) {
@@ -33,11 +30,19 @@ export function typed(state: State, item: string, from: unknown, value: string, 
     const made = next.drafts.get(item);
     return made === undefined ? next : withDraft(next, item, { ...made, visit });
   }
-  if (value !== draft.past.at(-1)) {
-    return withDraft(state, item, { ...draft, now: value, future: [] });
+  return withDraft(state, item, { ...draft, now: value, future: [] });
+}
+
+/** The field's own undo led back to the text from before the visit: there is no step. */
+export function untyped(state: State, item: string, visit: string): State {
+  const draft = state.drafts.get(item);
+  if (draft?.visit !== visit) {
+    return state;
   }
   const past = draft.past.slice(0, -1);
-  return past.length === 0 ? withoutDraft(state, item) : withDraft(state, item, { now: value, past, future: [] });
+  return past.length === 0
+    ? withoutDraft(state, item)
+    : withDraft(state, item, { now: draft.past.at(-1), past, future: [] });
 }
 
 /** The draft without its last edit, or with the one that was taken back last; the same state where there is none. */

@@ -1,7 +1,7 @@
 /** All changes of the page's state, as one pure function: `reduce(state, event)`. */
 import type { Ack, Decide, Item, Queue, Snapshot, StatusMessage } from "../protocol";
 import { adopted, asked, decided, redone, undone } from "./decide";
-import { type Drafts, edited, turned, typed, withoutDraft } from "./drafts";
+import { type Drafts, edited, turned, typed, untyped, withoutDraft } from "./drafts";
 import { browse, putBehind, toLive, withItems, without } from "./line";
 import {
   followed,
@@ -32,6 +32,7 @@ export type Event =
   | { type: "adopt"; decides: readonly Decide[] }
   | { type: "edit"; item: string; from: unknown; value: unknown }
   | { type: "typed"; item: string; from: unknown; value: string; visit: string }
+  | { type: "untyped"; item: string; visit: string }
   | { type: "turn-edit"; item: string; way: "back" | "forth" }
   | { type: "drop-draft"; item: string }
   | { type: "drafts"; drafts: Drafts }
@@ -56,6 +57,7 @@ const TOASTS = 3;
 const ANSWERS_NUDGE: ReadonlySet<Event["type"]> = new Set([
   "edit",
   "typed",
+  "untyped",
   "turn-edit",
   "decide",
   "undo",
@@ -111,6 +113,7 @@ type PageEvent = Extract<
     type:
       | "edit"
       | "typed"
+      | "untyped"
       | "turn-edit"
       | "drop-draft"
       | "drafts"
@@ -139,6 +142,8 @@ function reducePage(state: State, event: PageEvent): State {
       return edited(state, event.item, event.from, event.value);
     case "typed":
       return typed(state, event.item, event.from, event.value, event.visit);
+    case "untyped":
+      return untyped(state, event.item, event.visit);
     case "turn-edit":
       return turned(state, event.item, event.way);
     case "drop-draft":

@@ -2,6 +2,7 @@
 import { median } from "../lib/format";
 import type { Counts, Item, LabelInfo } from "../protocol";
 import { addDelta, moveLabel } from "./answers";
+import { canTurn } from "./drafts";
 import type { State } from "./types";
 
 export type Phase = "loading" | "ready" | "waiting" | "done" | "error";
@@ -96,5 +97,5 @@ export function canUndo(state: State): boolean {
     return false;
   }
   const { labelled, skipped, flagged } = state.counts;
-  return state.undo.length > 0 || labelled + skipped + flagged > 0;
+  return canTurn(state, state.shown, "back") || state.undo.length > 0 || labelled + skipped + flagged > 0;
 }

@@ -1,3 +1,4 @@
+import { glyphs } from "../keyboard";
 import { canUndo, shownItem } from "../state/selectors";
 import type { State } from "../state/types";
 import { rulesOf } from "../tasks";
@@ -24,6 +25,11 @@ export function Actions() {
   const main = mainAction(state);
   return (
     <div class="alwidget-actions">
+      {state.session?.task === "generation" && (
+        <span class="alwidget-actions-then" aria-hidden="true">
+          <kbd>Esc</kbd> then
+        </span>
+      )}
       <Press
         class="alwidget-act"
         data-testid="skip"
@@ -76,6 +82,15 @@ export function Actions() {
 
 /** While a label is being found, the keys are the picker's. */
 function PickerHints() {
+  const { mac } = useApp();
+  if (useState_().session?.task === "multilabel") {
+    return (
+      <div class="alwidget-actions is-hints">
+        <Keys keys={["↑", "↓"]} /> choose <Keys keys={["⏎"]} /> check it <Keys keys={glyphs("Mod+Enter", mac)} />{" "}
+        submit <Keys keys={["Esc"]} /> all labels
+      </div>
+    );
+  }
   return (
     <div class="alwidget-actions is-hints">
       <Keys keys={["↑", "↓"]} /> choose <Keys keys={["⏎"]} /> take it <Keys keys={["Esc"]} /> all labels

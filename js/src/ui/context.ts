@@ -16,11 +16,19 @@ import { labels } from "../state/selectors";
 import type { State } from "../state/types";
 import type { CardKeys } from "./keys";
 
+/** What a person has set for this browser, beside the keys. */
+export interface PageOptions {
+  /** Mark labels that often go together with one that is checked. */
+  together: boolean;
+}
+
 /** What every component may need, beside the state that it is given. */
 export interface App {
   controller: Controller;
   keymap: Keymap;
   setKeymap: (keymap: Keymap) => void;
+  options: PageOptions;
+  setOptions: (options: PageOptions) => void;
   mac: boolean;
   /** Put the keyboard back on the widget itself, where its keys work. */
   focusRoot: () => void;

@@ -42,12 +42,22 @@ export function useTagger(item: Item): Tagger {
   const document = useMemo(() => prepare(item), [item.text, item.words]);
   const said = saying(state, item).value;
   const spans = useMemo(() => model.read(said, document.offsets), [said, document]);
-  const [held, mark] = useState<Marking>(marks.fresh(item.item));
-  const marking = held.item === item.item ? held : marks.fresh(item.item, held.active);
+  const visit = useVisit(item.item);
+  const [held, mark] = useState<Marking>(marks.fresh(visit));
+  const marking = held.visit === visit ? held : marks.fresh(visit, held.active);
   const sheet = useRef<Sheet | null>(null);
   const overlap = state.session?.overlap === true;
   const elsewhere = useMemo(() => elsewhereOf(document, spans, marking, overlap), [document, spans, marking, overlap]);
   return new Tagger({ controller, item, document, said, spans, overlap, marking, mark, sheet }, elsewhere);
+}
+
+/** Another number each time that a document comes onto the card: what was chosen on it the last time is past. */
+function useVisit(item: string): number {
+  const visit = useRef({ item, number: 0 });
+  if (visit.current.item !== item) {
+    visit.current = { item, number: visit.current.number + 1 };
+  }
+  return visit.current.number;
 }
 
 export class Tagger {
@@ -206,12 +216,12 @@ export class Tagger {
   }
 
   #add(at: Range, label: string, keep: boolean): void {
-    const { marking, mark, spans, overlap, item } = this.now;
+    const { marking, mark, spans, overlap } = this.now;
     const one = this.#span(at, label);
     if (model.isBlank(one.text)) {
       this.say("There are only spaces there.");
     } else if (this.#try(model.add(spans, one, overlap), `${label}: ${model.shortened(one.text)}.`)) {
-      mark(keep ? marks.labelled(marking, one) : marks.fresh(item.item, marking.active));
+      mark(keep ? marks.labelled(marking, one) : marks.fresh(marking.visit, marking.active));
     }
   }
 
