@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Predicting"]
 
 METHODS = {"tagging": "tag", "generation": "generate"}
+WRITERS = {"generation": ', model="finetune:facebook/bart-base"'}
 NOTHING: dict[str, Any] = {"classification": None, "generation": ""}
 
 
@@ -50,7 +51,7 @@ class Predicting:
         if not callable(getattr(learner, method, None)):
             message = (
                 f'{learner.description} does not learn task="{training.task}". To predict, open the session with its '
-                "documents: alw.open(path, data)."
+                f"documents and a model that does: alw.open(path, data{WRITERS.get(training.task, '')})."
             )
             raise SessionError(message)
         batch = _batch(texts, text_pair, words=training.words)

@@ -49,7 +49,8 @@ def suggestions(learner: Learner, documents: Batch, training: TrainingSet, stop:
     - classification: the most probable label, and its probability;
     - several labels: those above the learner's thresholds; how sure it is of the least sure of all labels;
     - tagging: the spans; the least confident of them, or without one the mean probability that a word is in none;
-    - written text: the best hypothesis; the mean probability of its tokens (geometric), with the other candidates.
+    - written text: the best hypothesis; the mean probability of its tokens (geometric), with the other candidates;
+      None from a model that reads and does not write.
     """
     made = {"multilabel": _several, "tagging": _spans, "generation": _texts}.get(training.task)
     return made(learner, documents, training, stop) if made is not None else _one(learner, documents, training, stop)
@@ -130,6 +131,8 @@ def _outside(learner: Any, documents: Batch, which: list[int], stop: Stop) -> li
 
 def _texts(learner: Any, documents: Batch, training: TrainingSet, stop: Stop) -> list[Suggested | None]:
     del training
+    if not callable(getattr(learner, "generate", None)):
+        return [None] * len(documents)
     generated: Generated = learner.generate(documents, stop=stop)
     return _written(generated.log_probs, generated.candidates)
 

@@ -12,6 +12,7 @@ from alwidget import strategies, tasks
 from alwidget.engine import Engine, TrainingSet, lazy_batch, words_at
 from alwidget.engine.queue import Queued, Suggested, load, save
 from alwidget.learners.base import Generated, Learner, TokenProbs
+from alwidget.learners.reader import Reader
 from alwidget.log.events import Why
 from alwidget.pool import Pool
 from alwidget.strategies import Ranked, Strategy
@@ -119,6 +120,14 @@ def test_a_text_without_spans_is_as_sure_as_its_words_are_outside(made: Made) ->
     probs = learner.token_probs(batch)  # type: ignore[attr-defined]
     assert found[0] == Suggested([], pytest.approx(float(probs.of(0)[:, 0].mean()), abs=1e-4))
     assert found[1] == Suggested([], 1.0)
+
+
+def test_a_model_that_only_reads_chooses_and_suggests_nothing(made: Made) -> None:
+    engine, answers = made("generation", "idds", Reader(SmallLearner()))
+    answers.answer(engine, 3)
+    result = engine.step()
+    assert (result.strategy, len(result.entries)) == ("idds", 10)
+    assert all(entry.suggestion is None for entry in engine.head(10))
 
 
 def test_written_candidates_are_kept_with_the_queue(made: Made, tmp_path: Any) -> None:
