@@ -24,6 +24,7 @@ from alwidget.learners.cache import EmbeddingCache, default_cache_dir
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.finetune import FineTuned
 from alwidget.learners.frozen import FrozenEncoder
+from alwidget.learners.generation import Seq2Seq
 from alwidget.learners.head import Head
 from alwidget.learners.objectives import Binary
 from alwidget.learners.offline import offline_path
@@ -48,6 +49,7 @@ __all__ = [
     "Progress",
     "Reader",
     "Report",
+    "Seq2Seq",
     "SigmoidHead",
     "Span",
     "Stop",

@@ -297,7 +297,7 @@ class Seq2Seq:
 
     def _tokens(self, documents: Batch, stop: Stop | None) -> Tokens:
         texts = documents.texts if not self.prefix else [self.prefix + text for text in documents.texts]
-        found = self._ready(self._sources)(texts, documents.pairs, stop=stop)
+        found: Tokens = self._ready(self._sources)(texts, documents.pairs, stop=stop)
         return replace(found, types=None)  # encoder-decoders ask for none
 
     def _texts(self, ids: list[list[int]]) -> list[str]:

@@ -17,7 +17,6 @@ TAGGERS = {
     "finetune": "alwidget.learners.tagging.finetune:FineTunedTagger",
     "bilstm-crf": "alwidget.learners.tagging.bilstm:BiLstmCrf",
 }
-WRITER = "alwidget.learners.generation:Seq2Seq"
 WITHOUT_WEIGHTS = {
     "tf-idf": "TF-IDF with a linear head",
     "bilstm-crf": "a BiLSTM-CRF that knows no language yet",
@@ -90,7 +89,9 @@ def last_resort(task: str) -> str:
 
 def _writer(kind: str, found: Found, cache_dir: str | Path | None, device: str | None) -> Learner:
     if kind == "finetune":
-        return _imported(WRITER)(_folder(found), label=found.name, device=device)  # type: ignore[no-any-return]
+        from alwidget.learners.generation import Seq2Seq
+
+        return Seq2Seq(_folder(found), label=found.name, cache_dir=cache_dir, device=device)
     from alwidget.learners.reader import Reader
 
     if kind == "tf-idf":

@@ -50,8 +50,8 @@ def rouge(written: Sequence[str], references: Sequence[str], *, stem: bool = Fal
 
     Examples
     --------
-    >>> rouge(["the cat sat"], ["the cat sat down"])
-    Rouge(rouge1=0.857..., rouge2=0.8, rougeL=0.857...)
+    >>> rouge(["the cat sat", "on the mat"], ["the cat sat", "under a mat"]).rouge2
+    0.5
     """
     if len(written) != len(references):
         message = f"Each text needs its reference; there are {len(written)} and {len(references)}."
@@ -74,7 +74,7 @@ def _scorer(*, english: bool, stem: bool) -> Any:
 
 
 class _Words:
-    """Words by Unicode's rule, in small letters, punctuation left out, for scripts that ``rouge-score`` cannot read."""
+    """Words by Unicode's rule, in small letters, without punctuation, for scripts that ``rouge-score`` cannot read."""
 
     def tokenize(self, text: str) -> list[str]:
         """Return the words of a text."""
