@@ -63,15 +63,15 @@ class VectorMemory:
         self._index, self._rows = KeyIndex(), 0
         self._vectors = np.empty((0, self.dim), dtype=self._dtype)
 
-    def has(self, keys: Sequence[bytes]) -> np.ndarray:
+    def has(self, keys: Sequence[bytes] | np.ndarray) -> np.ndarray:
         """Return bool (n,)."""
         return self._index.find(as_keys(keys)) >= 0
 
-    def get(self, keys: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    def get(self, keys: Sequence[bytes] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return vectors float32 (n, dim), zero where unknown, and bool (n,): which are known."""
         return _gather(self._vectors, self._index.find(as_keys(keys)), self.dim)
 
-    def put(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+    def put(self, keys: Sequence[bytes] | np.ndarray, vectors: np.ndarray) -> None:
         """Keep one vector a key; a key that is there already keeps its vector."""
         if self._limit is not None and self._rows + len(keys) > self._limit:
             self.clear()
@@ -134,28 +134,32 @@ class EmbeddingCache:
             self._refresh()
             return self._rows + len(self._memory)
 
-    def has(self, keys: Sequence[bytes]) -> np.ndarray:
+    def has(self, keys: Sequence[bytes] | np.ndarray) -> np.ndarray:
         """Return bool (n,): which keys have a vector."""
         with self._guard:
             self._refresh()
             known: np.ndarray = (self._index.find(as_keys(keys)) >= 0) | self._memory.has(keys)
             return known
 
-    def get(self, keys: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors float32 (n, dim), zero where unknown, and bool (n,): which are known."""
+    def get(self, keys: Sequence[bytes] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return vectors float32 (n, dim), zero where unknown, and bool (n,): which are known.
+
+        Keys are 16 bytes each, or all of them uint64 (n, 2).
+        """
+        packed = as_keys(keys)
         with self._guard:
             self._refresh()
             try:
-                vectors, found = _gather(self._mapped(), self._index.find(as_keys(keys)), self.dim)
+                vectors, found = _gather(self._mapped(), self._index.find(packed), self.dim)
             except (OSError, ValueError):  # deleted under our hands, which is allowed
                 self._forget()
                 vectors, found = np.zeros((len(keys), self.dim), np.float32), np.zeros(len(keys), dtype=bool)
             if len(self._memory) and not found.all():
                 rest = np.flatnonzero(~found)
-                vectors[rest], found[rest] = self._memory.get([keys[i] for i in rest.tolist()])
+                vectors[rest], found[rest] = self._memory.get(packed[rest])
             return vectors, found
 
-    def put(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+    def put(self, keys: Sequence[bytes] | np.ndarray, vectors: np.ndarray) -> None:
         """Keep one vector a key, shape (n, dim); a key that is there already keeps its vector."""
         if np.shape(vectors) != (len(keys), self.dim):
             message = f"{len(keys)} keys of width {self.dim} need vectors of that shape, got {np.shape(vectors)}."

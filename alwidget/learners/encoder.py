@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ class Encoder:
             self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.pooling: Pooling = read_pooling(self.folder)
         with bounded_threads(), quiet_transformers(), model_errors(self.folder):
-            model, limit = _read_model(self.folder)
+            model, limit = self._read()
             wanted = self._wanted_length or self.pooling.max_length or DEFAULT_LENGTH
             self._tokenise = Tokeniser(self.folder, max_length=wanted, limit=limit)
             self.max_length = self._tokenise.max_length
@@ -153,20 +154,35 @@ class Encoder:
     def _forward(self, batch: dict[str, np.ndarray]) -> np.ndarray:
         import torch
 
-        if not str(self.device).startswith("cpu"):
-            with torch.inference_mode():
-                return self._pooled(self._model, batch, torch)
-        with self._threads.measured(batch["input_ids"].size), torch.inference_mode():
+        with self._inference(batch):
             return self._pooled(self._model, batch, torch)
 
+    @contextmanager
+    def _inference(self, batch: dict[str, np.ndarray]) -> Iterator[None]:
+        import torch
+
+        on_cpu = str(self.device).startswith("cpu")
+        with self._threads.measured(batch["input_ids"].size) if on_cpu else nullcontext(), torch.inference_mode():
+            yield
+
     def _pooled(self, model: Any, batch: dict[str, np.ndarray], torch: Any) -> np.ndarray:
+        mask = torch.from_numpy(batch["attention_mask"]).to(self.device)
+        vectors: np.ndarray = self.pooling.apply(self._hidden(model, batch, torch), mask).cpu().numpy()
+        return vectors
+
+    def _hidden(self, model: Any, batch: dict[str, np.ndarray], torch: Any) -> Any:
+        """Return the states that vectors are made from, (n, length, d)."""
         tensors = {name: torch.from_numpy(array).to(self.device) for name, array in batch.items()}
-        mask = tensors["attention_mask"]
         if batch["attention_mask"].all():  # no padding, no masking to pay for
             del tensors["attention_mask"]
-        hidden = model(**tensors).last_hidden_state
-        vectors: np.ndarray = self.pooling.apply(hidden, mask).cpu().numpy()
-        return vectors
+        return self._states(model, tensors)
+
+    def _states(self, model: Any, tensors: dict[str, Any]) -> Any:
+        return model(**tensors).last_hidden_state
+
+    def _read(self) -> tuple[Any, int]:
+        """Return the model in single precision, and the number of positions it has."""
+        return _read_model(self.folder)
 
     def _placed(self, model: Any, torch: Any) -> tuple[Any, str]:
         """Return the model on its device, in the best precision that keeps its vectors, and that precision's name."""

@@ -128,11 +128,13 @@ class Head:
         weights: np.ndarray | None = None,
         seed: int = 0,
         stop: Stop | None = None,
+        groups: np.ndarray | None = None,
     ) -> HeadFit:
         """Train on features (n, d), dense or sparse, and classes int64 (n,) below `n_classes`.
 
-        `weights` float64 (n,) multiply the loss of each document. The seed deals out the folds of the calibration.
-        A cancelled fit leaves the head as it was.
+        `weights` float64 (n,) multiply the loss of each row. The seed deals out the folds of the calibration; rows of
+        one group, int64 (n,), are then held out together, as the words of a document are. A cancelled fit leaves the
+        head as it was.
         """
         y = np.asarray(y, dtype=np.int64)
         if not len(y):
@@ -148,8 +150,9 @@ class Head:
             with one_blas_thread():
                 small = reduced(features)
                 inside = features if small is None else small[0]
-                fit = fit_softmax(inside, inner, len(used), each, ridge, keep=True)
-                temperature = _temperature(inside, inner, len(used), each, ridge, seed, stop)
+                fit = fit_softmax(inside, inner, len(used), each, ridge, keep=True, stop=stop)
+                fold = _dealt(inner, groups, np.random.default_rng(seed))
+                temperature = _temperature(inside, inner, len(used), each, ridge, fold, stop)
                 W = fit.weights if small is None else small[1](fit.weights)
             b = fit.bias
         if stop is not None:
@@ -241,24 +244,31 @@ def prepared(X: Any) -> tuple[Any, np.ndarray | None, float]:
 
 
 def _temperature(
-    X: Any, y: np.ndarray, classes: int, each: np.ndarray, ridge: float, seed: int, stop: Stop | None
+    X: Any, y: np.ndarray, classes: int, each: np.ndarray, ridge: float, fold: np.ndarray, stop: Stop | None
 ) -> float:
     """Return the temperature that suits logits of documents that were held out, each once."""
-    folds = 5 if len(y) <= FEW else 3
-    fold = _folds(y, folds, np.random.default_rng(seed))
     logits = np.full((len(y), classes), -np.inf)
-    for k in range(folds):
+    for k in range(int(fold.max()) + 1):
         if stop is not None:
             stop.check()
         inside, outside = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         used, inner = np.unique(y[inside], return_inverse=True)
         if len(used) < 2 or not len(outside) or not each[inside].any():  # noqa: PLR2004
             continue
-        fit = fit_softmax(X[inside], inner, len(used), each[inside], ridge, rough=True)
+        fit = fit_softmax(X[inside], inner, len(used), each[inside], ridge, rough=True, stop=stop)
         logits[np.ix_(outside, used)] = X[outside] @ fit.weights.T + fit.bias
     known = np.isfinite(logits[np.arange(len(y)), y])
     # a handful of labels hardly stand for their classes: start from softer probabilities then
     return map_temperature(logits[known], y[known], prior=1 + 3 / len(y))
+
+
+def _dealt(y: np.ndarray, groups: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """Return the fold of each row."""
+    if groups is None:
+        return _folds(y, 5 if len(y) <= FEW else 3, rng)
+    held, member = np.unique(groups, return_inverse=True)
+    fold: np.ndarray = (rng.permutation(len(held)) % (5 if len(held) <= FEW else 3))[member]
+    return fold
 
 
 def _folds(y: np.ndarray, folds: int, rng: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,10 @@ __all__ = ["KEY_BYTES", "KeyIndex", "as_keys"]
 KEY_BYTES = 16
 
 
-def as_keys(keys: Sequence[bytes]) -> np.ndarray:
+def as_keys(keys: Sequence[bytes] | np.ndarray) -> np.ndarray:
     """Return content hashes as uint64, shape (n, 2); a key of another length is hashed to 16 bytes first."""
+    if isinstance(keys, np.ndarray):
+        return keys
     joined = b"".join(keys)
     if len(joined) != KEY_BYTES * len(keys) or any(len(key) != KEY_BYTES for key in keys):
         joined = b"".join(

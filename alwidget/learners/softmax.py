@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from alwidget.learners.base import Stop
+
 __all__ = ["Fitted", "fit_softmax", "log_softmax", "map_temperature", "reduced"]
 
 MEASURED = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
@@ -43,6 +45,7 @@ def fit_softmax(
     *,
     rough: bool = False,
     keep: bool = False,
+    stop: Stop | None = None,
 ) -> Fitted:
     """Minimise the weighted sum of the losses plus ``ridge / 2 · ‖W‖²``, starting from zero.
 
@@ -58,6 +61,8 @@ def fit_softmax(
         Stop at five digits of the loss: enough for logits that only a temperature is read from.
     keep
         Keep the logits of the iterates in `MEASURED` and of the last one.
+    stop
+        Looked at after every iteration.
     """
     from scipy.optimize import minimize
 
@@ -85,6 +90,8 @@ def fit_softmax(
     def look(theta: np.ndarray) -> None:
         nonlocal count
         count += 1
+        if stop is not None:
+            stop.check()
         if keep and count in MEASURED:
             W, b = split(theta)
             path.append(X @ W + b)
