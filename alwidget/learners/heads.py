@@ -17,14 +17,15 @@ __all__ = ["copy_with_classes", "load_classifier"]
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "classifier_dropout_prob")
 
 
-def load_classifier(folder: Path, n_classes: int, seed: int) -> Any:
-    """Return the checkpoint as a classifier in single precision, in eval mode.
+def load_classifier(folder: Path, n_classes: int, seed: int, *, tokens: bool = False) -> Any:
+    """Return the checkpoint as a classifier of texts, or with `tokens` of tokens, in single precision, in eval mode.
 
     Parts that the checkpoint lacks (the head) are drawn from `seed`. Attention dropout is switched off: it would draw
     from the global generator inside of the attention kernels.
     """
-    from transformers import AutoConfig, AutoModelForSequenceClassification
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    kind = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
     with quiet_transformers(), model_errors(folder), torch.random.fork_rng(devices=[]):
         config = AutoConfig.from_pretrained(
             str(folder), num_labels=n_classes, local_files_only=True, trust_remote_code=False
@@ -34,7 +35,7 @@ def load_classifier(folder: Path, n_classes: int, seed: int) -> Any:
                 setattr(config, field, 0.0)
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = getattr(config, "eos_token_id", None) or 0
-        model, told = AutoModelForSequenceClassification.from_pretrained(
+        model, told = kind.from_pretrained(
             str(folder),
             config=config,
             local_files_only=True,
