@@ -61,13 +61,8 @@ def read_arguments(
 
 
 def _strategy(asked: Any, task: str) -> Strategy:
-    """Return the strategy; one of ours that does not work for this task is refused."""
     chosen = strategies.get(strategies.default(task) if asked == "auto" else asked)
-    here = strategies.available(task=task)
-    if task not in chosen.tasks and (chosen.name in strategies.available() or chosen.name == "schedule"):
-        options = ", ".join(f'"{name}"' for name in here)
-        message = f'The strategy "{chosen.name}" does not work for task="{task}"; there are {options}.'
-        raise ArgumentError(message)
+    strategies.check_task(chosen, task)
     return chosen
 
 

@@ -18,6 +18,8 @@ class Item:
         What the model would answer and how sure it is (0 … 1); None before there is a model.
     why
         Its provenance: strategy, round, rank, score, propensity and a line for a person.
+    candidates
+        Texts that the model would write, best first; `suggestion` is the first of them.
     """
 
     id: str
@@ -27,6 +29,7 @@ class Item:
     suggestion: Any = None
     confidence: float | None = None
     why: dict[str, Any] | None = None
+    candidates: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,9 @@ class Session:
 
     @strategy.setter
     def strategy(self, strategy: str | Strategy | type[Strategy]) -> None:
-        self._engine.strategy = _strategies.get(strategy)
+        chosen = _strategies.get(strategy)
+        _strategies.check_task(chosen, self.task.name)
+        self._engine.strategy = chosen
 
     @property
     def batch_size(self) -> int:
@@ -372,6 +374,7 @@ class Session:
             suggestion.value if suggestion else None,
             suggestion.confidence if suggestion else None,
             why,
+            suggestion.candidates if suggestion else None,
         )
 
     def _annotation(self, doc: str) -> Annotation:

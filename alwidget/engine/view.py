@@ -54,6 +54,8 @@ class RoundView:
         self.round = number
         self.dynamics = dynamics
         self.task = training.task
+        self.task = training.task
+        """The name of the task."""
         self.multilabel = training.task == "multilabel"
         """Whether `probs` are a probability for each label on its own, so that rows do not sum to one."""
         self.some_probs: dict[int, np.ndarray] = {}

@@ -148,7 +148,7 @@ def test_arguments_that_do_not_fit_the_task(tmp_path: Path) -> None:
     for options, said in (
         ({"task": "generation", "labels": ["a"]}, "takes no labels"),
         ({"task": "multilabel", "overlap": True}, "overlap=True is about spans"),
-        ({"task": "tagging", "strategy": "breaking-ties"}, 'does not work for task="tagging"'),
+        ({"task": "tagging", "strategy": "breaking-ties"}, "not for tagging"),
         ({"task": "tagging", "batch_unit": "words"}, "batch_unit='words'"),
         ({"task": "tagging", "overlap": 1}, "overlap=1"),
         ({"task": "tagging", "scheme": "IOB3", "labels": ["PER"], "label": "tags"}, "no tagging scheme"),
