@@ -266,3 +266,56 @@ def test_pairs_go_through_everything(task: str, tmp_path: Path) -> None:
         with pytest.raises(ArgumentError, match="2 texts and 1 second"):
             session.predict(["a", "b"], text_pair=["c"])
     assert set(alw.load_annotations(tmp_path / "s.alw")["text_pair"]) <= {row["hypothesis"] for row in rows}
+
+
+def test_a_model_that_only_reads_chooses_and_suggests_nothing(tmp_path: Path) -> None:
+    with start("generation", tmp_path / "s.alw", model="tf-idf", strategy="auto") as session:
+        answer(session, 5)
+        result = session.train(wait=True)
+        assert result is not None
+        assert (result.strategy, result.fitted) == ("idds", True)
+        assert all(item.suggestion is None for item in session.next(5))
+        with pytest.raises(SessionError, match="a model that does"):
+            session.predict(["a"])
+        session.strategy = "nsp"
+        result = session.train(wait=True)
+        assert result is not None
+        assert result.strategy == "random"
+        assert "encoder-decoder" in result.notes[0]
+
+
+@pytest.mark.parametrize("strategy", ["auto", "entropy", "breaking-ties", "idds"])
+def test_several_labels_are_learnt_by_counted_words(strategy: str, tmp_path: Path) -> None:
+    with start("multilabel", tmp_path / "s.alw", model="tf-idf", strategy=strategy, batch_size=10) as session:
+        for _ in range(4):
+            answer(session, 10)
+            session.train(wait=True)
+        assert session.status.error is None
+        new = texts(200)[-30:]
+        right = sum(a == ORACLES["multilabel"](t) for a, t in zip(session.predict(new), new, strict=True))
+        assert right >= 15
+        item = session.next()[0]
+        assert item.why["text"]  # type: ignore[index]
+        assert set(item.suggestion) <= set(ANIMALS)
+
+
+@pytest.mark.parametrize("strategy", ["mnlp", "token-entropy", "bald", "badge", "alps", "tyrogue", "random"])
+def test_every_strategy_for_spans_runs_in_a_session(strategy: str, tmp_path: Path) -> None:
+    with start("tagging", tmp_path / "s.alw", strategy=strategy, batch_size=10) as session:
+        for _ in range(3):
+            answer(session, 10)
+            result = session.train(wait=True)
+        assert result is not None
+        assert result.strategy == ("random" if strategy == "alps" else strategy), result.notes
+        assert len({item.id for item in session.next(20)}) == 20
+
+
+@pytest.mark.parametrize("strategy", ["nsp", "ensp", "bleuvar", "idds", "random"])
+def test_every_strategy_for_writing_runs_in_a_session(strategy: str, tmp_path: Path) -> None:
+    with start("generation", tmp_path / "s.alw", strategy=strategy, batch_size=10) as session:
+        for _ in range(3):
+            answer(session, 10)
+            result = session.train(wait=True)
+        assert result is not None
+        assert result.strategy == strategy, result.notes
+        assert session.next()[0].candidates is not None
