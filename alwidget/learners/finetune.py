@@ -155,7 +155,8 @@ class FineTuned:
         teach = partial(self._taught, classes, seed=seed, stop=stop, progress=progress)
         with bounded_threads():
             thresholds = self._tuned(teach, tokens, targets, labelled.weights, len(classes), seed, stop)
-            model, history = teach(tokens, targets, labelled.weights)
+            warm = self.start == "warm" and len(self._classes) > 1
+            model, history = teach(tokens, targets, labelled.weights, warm=warm)
         self._adopt(model, classes)
         self._thresholds = thresholds
         self.retrain_seconds = seconds = time.perf_counter() - started
@@ -248,11 +249,11 @@ class FineTuned:
         seed: int,
         stop: Stop | None,
         progress: Progress | None,
+        warm: bool = False,
     ) -> tuple[Any, History]:
         """Return a model of its own, trained on these documents, and what happened."""
         from alwidget.learners.training import Classified, train
 
-        warm = self.start == "warm" and len(self._classes) > 1
         model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
         examples = Classified(
             tokens,
@@ -278,7 +279,7 @@ class FineTuned:
 
     def _tuned(
         self,
-        teach: Callable[[Tokens, np.ndarray, np.ndarray | None], tuple[Any, History]],
+        teach: Callable[..., tuple[Any, History]],
         tokens: Tokens,
         targets: np.ndarray,
         weights: np.ndarray | None,
@@ -286,7 +287,10 @@ class FineTuned:
         seed: int,
         stop: Stop | None,
     ) -> np.ndarray:
-        """Return the thresholds, from probabilities of documents that a model of their own has not seen."""
+        """Return the thresholds, from probabilities of documents that a model of their own has not seen.
+
+        These start from the checkpoint whatever `start` says: the last fit has seen all documents.
+        """
         held_out = np.full((len(tokens), n_classes), np.nan)
         if self.objective.folds > 1:
             fold = label_folds(targets > 0, self.objective.folds, np.random.default_rng(seed))

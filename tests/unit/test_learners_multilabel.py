@@ -311,6 +311,20 @@ def test_fine_tuned_dynamics_and_thresholds_of_held_out_documents(folder):
     assert (tuned.thresholds != 0.5).any()
 
 
+def test_a_warm_start_does_not_leak_into_the_thresholds(folder):
+    """What was held out must not have been seen by the fit before."""
+    data = several(40)
+    thresholds = []
+    for before in (None, several(30, seed=7), data):
+        learner = FineTuned(folder, device="cpu", objective=Binary(), start="warm", epochs=1, min_steps=8)
+        if before is not None:
+            learner.fit(before, seed=1)
+        learner.fit(data, seed=0)
+        thresholds.append(learner.thresholds)
+    assert np.array_equal(thresholds[0], thresholds[1])
+    assert np.array_equal(thresholds[0], thresholds[2])
+
+
 @pytest.mark.parametrize("how", [{"pos_weight": 10.0}, {}])
 def test_yes_may_weigh_more(folder, how):
     data = several(60)
