@@ -31,7 +31,7 @@ export function linesOf(text: string, perLine: number): number {
 }
 
 /** What captions and frames of a pair take, in lines: of both texts, and of one where they stand beside each other. */
-const FRAMES = { stacked: 3, beside: 1.4 };
+const FRAMES = { stacked: 4, beside: 1.4 };
 
 /** Lines that four of five documents need. */
 export function linesFor(items: Iterable<Item>, perLine: number, beside = false): number {

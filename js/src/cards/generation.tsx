@@ -45,7 +45,7 @@ export function GenerationCard({ item }: CardProps) {
         <div class="alwidget-written">
           <Editor key={item.item} item={item} field={field} visit={visit} describedBy={base} />
           {comparing && draft !== null && <Changes before={inField(draft)} after={text} />}
-          <div class="alwidget-foot">
+          <div class="alwidget-foot is-whose">
             <b data-testid="whose">{whose(item, value, by)}</b>
             <CompareButton off={draft === null} on={comparing} onClick={compare} />
           </div>
