@@ -11,6 +11,8 @@ import pytest
 import alwidget as alw
 from alwidget.errors import ArgumentError, LabelError, SessionError
 from alwidget.interop import read
+from alwidget.learners.reader import Reader
+from alwidget.learners.tfidf import TfIdf
 from small_tasks import ANIMALS, LABELS, ORACLES, SmallSeveral, SmallTagger, SmallWriter, texts
 
 MODELS = {"multilabel": SmallSeveral, "tagging": SmallTagger, "generation": SmallWriter}
@@ -269,7 +271,7 @@ def test_pairs_go_through_everything(task: str, tmp_path: Path) -> None:
 
 
 def test_a_model_that_only_reads_chooses_and_suggests_nothing(tmp_path: Path) -> None:
-    with start("generation", tmp_path / "s.alw", model="tf-idf", strategy="auto") as session:
+    with start("generation", tmp_path / "s.alw", model=Reader(TfIdf()), strategy="auto") as session:
         answer(session, 5)
         result = session.train(wait=True)
         assert result is not None
