@@ -5,8 +5,9 @@ import type { Store } from "./state/store";
 
 const PREFIX = "alwidget:drafts:";
 const PAUSE_MS = 300;
-/** Of each draft so many steps back are kept; the rest is the page's only. */
+/** Of each draft so many steps back are kept, of a large one fewer; the rest is the page's only. */
 const STEPS_KEPT = 20;
+const LETTERS_KEPT = 200_000;
 
 export class DraftKeeper {
   readonly #store: Store;
@@ -47,10 +48,15 @@ export class DraftKeeper {
     if (drafts.size === 0) {
       this.#local.remove(PREFIX + this.#session);
     } else {
-      const kept = [...drafts].map(([id, { now, past }]) => [id, now, past.slice(-STEPS_KEPT)]);
-      this.#local.set(PREFIX + this.#session, JSON.stringify(kept));
+      this.#local.set(PREFIX + this.#session, `[${[...drafts].map(written).join()}]`);
     }
   }
+}
+
+function written([id, { now, past }]: [string, Draft]): string {
+  const text = JSON.stringify(now);
+  const steps = Math.min(STEPS_KEPT, Math.ceil(LETTERS_KEPT / text.length));
+  return `[${JSON.stringify(id)},${text},${JSON.stringify(past.slice(-steps))}]`;
 }
 
 function read(text: string | null): Drafts {

@@ -57,9 +57,9 @@ function act(next: Random, spans: Spans, offsets: Offsets, overlap: boolean): Sp
     case 4:
       return one === undefined ? spans : model.accept(spans, one);
     case 5: {
-      const all = occurrences(offsets, findWords(offsets), one ?? { start: 0, end: 1 });
       const label = one?.label ?? "PER";
-      const places = model.free(spans, all, label, overlap);
+      const room = model.free(spans, label, overlap);
+      const places = occurrences(offsets, findWords(offsets), one ?? { start: 0, end: 1 }, 9, room);
       const more = places.map(({ start, end }) => model.span(offsets, start, end, label));
       const result = model.addAll(spans, more, overlap);
       expect(

@@ -317,7 +317,7 @@ def test_the_same_text_everywhere_is_previewed_and_is_one_undo_step(tag):
     page.press("1")
     page.press("e")
     expect(page.root.locator(".alwidget-mark.is-elsewhere")).to_have_count(3)
-    expect(page.root.get_by_test_id("span-bar")).to_contain_text("3 more places")
+    expect(page.root.get_by_test_id("span-bar")).to_contain_text("3 more")
     assert len(shown(page)) == 1, "a preview labels nothing"
     page.press("Enter")
     expect_spans(page, text, *[("PER", "Ada")] * 4)

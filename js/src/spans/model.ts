@@ -5,7 +5,7 @@
  * that what was looked at and what was not is part of what undo and drafts keep. Changes return a new list and leave
  * the spans that they do not concern as they are, so that a page may tell by identity what to draw again.
  */
-import { excerpt } from "../lib/format";
+import { excerpt, plural } from "../lib/format";
 import type { Offsets } from "../offsets";
 
 export interface Span {
@@ -23,13 +23,16 @@ export type Edit = { spans: Spans; refused: null } | { spans: null; refused: str
 
 export const NONE: Spans = [];
 
+/** Spans that were made here, whose text need not be held against the document again with every edit. */
+const checked = new WeakSet<Span>();
+
 /** Spans out of an answer, a draft or a suggestion; what is no span of this document is left out. */
 export function read(value: unknown, offsets: Offsets): Spans {
   if (!Array.isArray(value)) {
     return NONE;
   }
   const fits = value.filter((part): part is Span => isSpan(part) && part.end <= offsets.length);
-  const whole = fits.every(({ start, end, text }) => text === offsets.slice(start, end));
+  const whole = fits.every((span) => checked.has(span) || span.text === offsets.slice(span.start, span.end));
   return whole && fits.length === value.length && isSorted(fits)
     ? (value as Spans)
     : sorted(fits.map((span) => made(span, offsets)));
@@ -50,7 +53,9 @@ function isSpan(part: unknown): boolean {
 
 function made({ start, end, label, confidence }: Omit<Span, "text">, offsets: Offsets): Span {
   const span = { start, end, label, text: offsets.slice(start, end) };
-  return confidence === undefined ? span : { ...span, confidence };
+  const whole = confidence === undefined ? span : { ...span, confidence };
+  checked.add(whole);
+  return whole;
 }
 
 export function span(offsets: Offsets, start: number, end: number, label: string): Span {
@@ -87,7 +92,11 @@ function owned(one: Span): Span {
     return one;
   }
   const { start, end, label, text } = one;
-  return { start, end, label, text };
+  const own = { start, end, label, text };
+  if (checked.has(one)) {
+    checked.add(own);
+  }
+  return own;
 }
 
 /**
@@ -131,23 +140,16 @@ export function addAll(spans: Spans, more: Spans, overlap: boolean): Spans {
 }
 
 /**
- * The places where a span could be added: with `label` where it is known, with any otherwise. Where spans may not overlap,
- * a place that touches one of the person's own is not free.
+ * Whether a span could be added at a place: with `label` where it is known, with any otherwise. Where spans may not
+ * overlap, a place that touches one of the person's own is not free.
  */
-export function free<T extends Place>(
-  spans: Spans,
-  places: readonly T[],
-  label: string | null,
-  overlap: boolean,
-): T[] {
+export function free(spans: Spans, label: string | null, overlap: boolean): (place: Place) => boolean {
   const own = spans.filter((span) => !isSuggested(span));
   if (!overlap) {
-    return places.filter((place) => !touches(own, place));
+    return (place) => !touches(own, place);
   }
-  const taken = new Set(own.map((span) => (label === null ? `${span.start} ${span.end}` : key(span))));
-  return places.filter(
-    ({ start, end }) => !taken.has(label === null ? `${start} ${end}` : key({ start, end, label })),
-  );
+  const taken = new Set(own.filter((span) => label === null || span.label === label).map(placeOf));
+  return (place) => !taken.has(placeOf(place));
 }
 
 interface Place {
@@ -155,8 +157,12 @@ interface Place {
   readonly end: number;
 }
 
-function key({ start, end, label }: Omit<Span, "text">): string {
-  return `${start} ${end} ${label}`;
+function placeOf({ start, end }: Place): string {
+  return `${start} ${end}`;
+}
+
+function key(span: Omit<Span, "text">): string {
+  return `${placeOf(span)} ${span.label}`;
 }
 
 /** Whether one of these, which are in order and do not overlap each other, overlaps a place. */
@@ -243,7 +249,7 @@ export function describe(value: unknown): string {
 /** "3 spans". */
 export function brief(value: unknown): string {
   const n = Array.isArray(value) ? value.length : 0;
-  return n === 0 ? "no spans" : n === 1 ? "1 span" : `${n} spans`;
+  return n === 0 ? "no spans" : plural(n, "span");
 }
 
 const LONG = 48;

@@ -67,16 +67,16 @@ export function moveLabel(labels: readonly LabelInfo[], before: unknown, after: 
   });
 }
 
-/** The label names in an answer of any task. */
+/** The label names in an answer of any task, each once. */
 export function names(value: unknown): string[] {
   if (typeof value === "string") {
     return [value];
   }
   if (Array.isArray(value)) {
-    return value.flatMap((part: unknown) => {
-      const label = typeof part === "object" && part !== null && "label" in part ? part.label : part;
-      return typeof label === "string" ? [label] : [];
-    });
+    const all = value.map((part: unknown) =>
+      typeof part === "object" && part !== null && "label" in part ? part.label : part,
+    );
+    return [...new Set(all.filter((label) => typeof label === "string"))];
   }
   return [];
 }

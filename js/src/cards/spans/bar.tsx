@@ -1,5 +1,5 @@
 import type { Command } from "../../keyboard";
-import { count, plural } from "../../lib/format";
+import { plural } from "../../lib/format";
 import * as marks from "../../spans/marking";
 import { isSuggested, shortened } from "../../spans/model";
 import { useKey } from "../../ui/context";
@@ -93,19 +93,17 @@ function What({ label, text, suggested }: { label: string | null; text: string; 
 }
 
 function More({ tagger }: { tagger: Tagger }) {
-  return (
-    <Act command="everywhere" text={`${count(tagger.elsewhere.length)} more`} onClick={() => tagger.everywhere()} />
-  );
+  return <Act command="everywhere" text={tagger.counted} onClick={() => tagger.everywhere()} />;
 }
 
 function Everywhere({ tagger }: { tagger: Tagger }) {
-  const { focus, elsewhere, range } = tagger;
+  const { focus, range } = tagger;
   const text = range === null ? "" : tagger.now.document.offsets.slice(range.start, range.end);
   const enter = useKey("accept");
   return (
     <>
       <What label={null} text={text} suggested={false} />
-      <span class="alwidget-bar-hint">{plural(elsewhere.length, "more place")}</span>
+      <span class="alwidget-bar-hint">and {tagger.counted}</span>
       {focus === null ? (
         <span class="alwidget-bar-hint">a label's key labels them all</span>
       ) : (

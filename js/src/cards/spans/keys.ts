@@ -28,8 +28,11 @@ export function onCardKey(event: KeyboardEvent, meaning: Meaning, tagger: Tagger
     tagger.everywhere();
     return true;
   }
-  if (meaning?.kind === "command" && command(meaning.command, tagger)) {
-    return true;
+  if (meaning?.kind === "command") {
+    const steps = meaning.command === "before" || meaning.command === "after";
+    if ((!event.repeat || steps) && command(meaning.command, tagger)) {
+      return true;
+    }
   }
   return tagger.now.marking.cursor !== null && cursor(event, tagger, tagger.now.marking.cursor);
 }

@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { count, share } from "../../lib/format";
 import { brief, isSuggested, type Span, sameSpan, shortened } from "../../spans/model";
-import { hue, memo } from "../../ui/parts";
+import { hue, memo, Press } from "../../ui/parts";
 import type { Tagger } from "./tagger";
 
 /** Of more spans than this, those around the chosen one are listed. */
@@ -28,7 +28,7 @@ export function SpanList({ tagger, labels }: { tagger: Tagger; labels: readonly 
   }, [focus, tagger.now.item.item]);
   return (
     <div class="alwidget-spans">
-      <span class="alwidget-spans-count">{spans.length === 0 ? "no spans" : brief(spans)}</span>
+      <span class="alwidget-spans-count">{brief(spans)}</span>
       <ul ref={list} aria-label="spans" data-testid="span-list">
         {from > 0 && <li class="alwidget-quiet">{count(from)} before</li>}
         {shown.map((span, i) => (
@@ -60,18 +60,16 @@ const Chip = memo(function Chip({ span, shade, current, reachable, tagger }: Chi
   const suggested = isSuggested(span);
   return (
     <li>
-      <button
-        type="button"
+      <Press
         class={suggested ? "alwidget-spanchip is-suggested" : "alwidget-spanchip"}
         data-hue={shade}
         tabIndex={reachable ? 0 : -1}
         {...(current ? { "aria-current": "true" } : {})}
-        onMouseDown={(event) => event.preventDefault()}
         onClick={() => tagger.current.choose(span)}
       >
         <b dir="auto">{span.label}</b> <bdi>{shortened(span.text)}</bdi>
         {suggested && <span class="alwidget-sr"> (suggested, {share(span.confidence ?? 0)})</span>}
-      </button>
+      </Press>
     </li>
   );
 });

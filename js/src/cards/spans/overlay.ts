@@ -6,8 +6,8 @@ import type { Tagger } from "./tagger";
 
 type Look = "chosen" | "preview" | "elsewhere";
 
-/** More boxes than this are more than anybody sees at once. */
-const MOST = 400;
+/** So many places, around the chosen one, are more than anybody sees at once. */
+const MOST = 200;
 
 /** Draw what the tagger has chosen. */
 export function drawMarks(layer: HTMLElement | null, tagger: Tagger, labels: readonly string[]): void {
@@ -22,7 +22,9 @@ export function drawMarks(layer: HTMLElement | null, tagger: Tagger, labels: rea
   if (marking.everywhere) {
     const { focus } = tagger;
     const shade = focus === null ? null : hue(Math.max(0, labels.indexOf(focus.label)));
-    for (const range of tagger.elsewhere.slice(0, MOST)) {
+    const { start = 0 } = tagger.range ?? {};
+    const after = tagger.elsewhere.filter((range) => range.start < start).length;
+    for (const range of tagger.elsewhere.slice(Math.max(0, after - MOST / 2), after + MOST / 2)) {
       drawn.push(...boxes(layer, sheet.current.boxes(range), "elsewhere", shade));
     }
   }

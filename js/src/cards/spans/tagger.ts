@@ -1,7 +1,7 @@
 /** What can be done on a tagging card, whatever it is done with: keys, the mouse and buttons all end here. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Controller } from "../../controller";
-import { plural, share } from "../../lib/format";
+import { count, plural, share } from "../../lib/format";
 import { Offsets } from "../../offsets";
 import type { Item } from "../../protocol";
 import { type Block, cut } from "../../spans/blocks";
@@ -21,6 +21,9 @@ export interface Prepared {
   readonly words: Words;
   readonly blocks: readonly Block[];
 }
+
+/** Places with the same text are counted up to here, until they are asked for. */
+const COUNTED = 100;
 
 interface Situation {
   readonly controller: Controller;
@@ -168,6 +171,12 @@ export class Tagger {
     }
   }
 
+  /** How many other places there are, in words. */
+  get counted(): string {
+    const n = this.elsewhere.length;
+    return n === COUNTED && !this.now.marking.everywhere ? `${n} or more` : `${count(n)} more`;
+  }
+
   /** Show every place with the chosen text; asked again, label them all. */
   everywhere(): void {
     const { marking, mark } = this.now;
@@ -177,7 +186,7 @@ export class Tagger {
       this.say("It stands nowhere else without a label.");
     } else if (!marking.everywhere) {
       mark({ ...marking, everywhere: true });
-      this.say(`${plural(this.elsewhere.length, "more place")} with the same text.`);
+      this.say(`${this.counted} with the same text.`);
     } else if (this.focus !== null) {
       this.#everywhereAs(this.focus.label, this.range);
     } else {
@@ -298,5 +307,7 @@ function elsewhereOf(document: Prepared, spans: Spans, marking: Marking, overlap
   if (range === null) {
     return [];
   }
-  return model.free(spans, occurrences(document.offsets, document.words, range), focus?.label ?? null, overlap);
+  const most = marking.everywhere ? Number.POSITIVE_INFINITY : COUNTED;
+  const free = model.free(spans, focus?.label ?? null, overlap);
+  return occurrences(document.offsets, document.words, range, most, free);
 }
