@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -199,6 +201,14 @@ class Notebook:
 
     def restart_kernel(self) -> None:
         self.page.evaluate(f"() => {KERNEL}.restart()")
+
+    def kill_kernel(self) -> None:
+        """Kill the kernel as a crash does, and wait until the server's new one is there; cells have to be run again."""
+        old = self.kernel_json("__import__('os').getpid()")
+        os.kill(old, signal.SIGKILL)
+        self.page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=PATIENCE)
+        self.wait_open()
+        wait_until(self.page, lambda: self.kernel_json("__import__('os').getpid()") != old, "a new kernel runs")
 
     def wait_busy(self) -> None:
         """Wait until the kernel says that it runs something; replies of a subshell may make it say idle again."""
