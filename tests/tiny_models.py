@@ -137,3 +137,34 @@ def make_tiny(folder: Path, *, seed: int = 0, pooling: str | None = None, normal
         (folder / "1_Pooling" / "config.json").write_text(json.dumps(flags))
         (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 32}))
     return folder
+
+
+def make_masked(folder: Path, *, seed: int = 0, like: str = "bert") -> Path:
+    """Write a tiny masked language model, head and all, and return its folder; it has the tokeniser of `make_tiny`."""
+    import torch
+    from transformers import AutoModelForMaskedLM, AutoTokenizer, BertConfig, DistilBertConfig, RobertaConfig
+
+    make_tiny(folder, seed=seed)
+    words = len(AutoTokenizer.from_pretrained(str(folder), local_files_only=True))
+    size = {
+        "vocab_size": words,
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    config = {
+        "bert": lambda: BertConfig(max_position_embeddings=64, **size),
+        "roberta": lambda: RobertaConfig(max_position_embeddings=66, pad_token_id=0, **size),
+        "distilbert": lambda: DistilBertConfig(
+            vocab_size=words, max_position_embeddings=64, dim=32, n_layers=2, n_heads=2, hidden_dim=64
+        ),
+    }[like]()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForMaskedLM.from_config(config)
+        for p in model.parameters():
+            if p.ndim > 1:
+                torch.nn.init.normal_(p, std=0.2)
+    model.save_pretrained(folder)
+    return folder

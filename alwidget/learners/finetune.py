@@ -16,6 +16,7 @@ from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, 
 from alwidget.learners.cache import VectorMemory
 from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pooling import Pooling
+from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.thresholds import label_folds
 from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers, token_batches
@@ -32,7 +33,7 @@ TOKENS = {"cpu": (2048, 1024), "cuda": (16_384, 32_768)}
 """Tokens a training step and a prediction batch may hold at once."""
 
 
-class FineTuned:
+class FineTuned(WithSurprisal):
     """A transformer with a classification head, trained on all labels.
 
     A fit trains a model of its own, which takes the place of the last one when it is done: a cancelled or failed fit
@@ -232,6 +233,9 @@ class FineTuned:
         placed = ("0", "1") if not classes or self._certain(classes) else classes
         self._adopt(self._fresh(path, placed, seed=0), classes)
         self._thresholds = thresholds
+
+    def _masked_folder(self) -> tuple[Path, str | None]:
+        return self.folder, self.device
 
     # models
 

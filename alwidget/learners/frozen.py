@@ -15,6 +15,7 @@ from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_di
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.pairs import pair_vectors
+from alwidget.learners.surprisal import WithSurprisal
 
 __all__ = ["FrozenEncoder"]
 
@@ -23,7 +24,7 @@ FLUSH = 512
 PREDICT = 8192
 
 
-class FrozenEncoder:
+class FrozenEncoder(WithSurprisal):
     """Sentence vectors from a pretrained encoder, kept on disk, and a logistic head on top.
 
     Parameters
@@ -215,6 +216,9 @@ class FrozenEncoder:
             folder, identity = self._cache_dir or default_cache_dir(), f"{self.encoder.identity} two texts apart"
             self._pairs = EmbeddingCache(folder, identity, 2 * self.encoder.dim)
         return self._pairs
+
+    def _masked_folder(self) -> tuple[Path, str | None]:
+        return self.encoder.folder, self.encoder.device
 
     def _ready_cache(self) -> EmbeddingCache:
         if self._cache is None:
