@@ -1,4 +1,4 @@
-"""How long a selection takes: the TYROGUE step on cached vectors, k-means beside scikit-learn's, scores of many rows.
+"""How long a selection takes: TYROGUE on cached vectors, k-means beside scikit-learn's, scores, tags, density, texts.
 
 The vectors stand for an encoder's: overlapping topics of very different sizes, a few strong directions, unit length.
 Each time is the best of several runs, because other programs only ever add to it; medians stand in the notes.
@@ -22,6 +22,11 @@ from benchmarks.report import Row, emit
 
 N, D, SIZE, R = 10_000, 384, 50, 3
 MANY, CLASSES = 100_000, 4
+WORDS, TAGS = 20, 9
+PASSES, WIDE, BATCH = 10, 768, 100
+TEXTS, TEXT_WORDS, VOCABULARY = 200, 30, 400
+FEW = 3
+"""Runs of what takes seconds."""
 RUNS = 7
 SEEDS = 3
 
@@ -65,6 +70,62 @@ def tyrogue_step(pool: int, vectors: np.ndarray, probs: np.ndarray) -> list[floa
     return times(step)
 
 
+def tags_of_words() -> list[Row]:
+    """Return rows for the scores of 100,000 sentences by their tags; 72 MB of probabilities in single precision."""
+    rng = np.random.default_rng(1)
+    flat = rng.random((MANY * WORDS, TAGS), dtype=np.float32)
+    flat /= flat.sum(axis=1, keepdims=True)
+    view = ArrayView(token_probs=(flat, np.arange(0, len(flat) + 1, WORDS)))
+    rows = []
+    for name in ("mnlp", "token-entropy"):
+        strategy = strategies.get(name)
+        seen = times(lambda _, strategy=strategy: strategy.select(view, SIZE, np.random.default_rng(0)), FEW)
+        what = f"{name}, {MANY:,} × {WORDS} words × {TAGS} tags, b = {SIZE}"
+        rows.append(Row(what, f"{min(seen):.2f} s", "≤ 1 s", min(seen) <= 1))
+    return rows
+
+
+def passes() -> Row:
+    """Return the row for BALD over ten passes."""
+    rng = np.random.default_rng(2)
+    probs = rng.dirichlet(np.ones(CLASSES), (PASSES, MANY)).astype(np.float32)
+    seen = times(lambda _: functional.top(functional.bald(probs), BATCH), FEW)
+    what = f"bald and its top {BATCH}, {PASSES} × {MANY:,} × {CLASSES}"
+    return Row(what, f"{min(seen):.2f} s", "≤ 1 s", min(seen) <= 1)
+
+
+def density() -> Row:
+    """Return the row for IDDS."""
+    vectors = sentence_like(MANY, D, 3)
+    seen = times(lambda _: functional.idds(vectors[SIZE:], vectors[:SIZE], SIZE), FEW)
+    return Row(f"idds, {MANY:,} × {D}, b = {SIZE}", f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)
+
+
+def gradients() -> list[Row]:
+    """Return rows for BADGE: by outer products that are never made, and over the sketched gradients of sentences."""
+    rng = np.random.default_rng(4)
+    probs, vectors = rng.dirichlet(np.ones(CLASSES), MANY), rng.standard_normal((MANY, WIDE), dtype=np.float32)
+    seen = times(lambda seed: functional.badge(probs, vectors, BATCH, seed), FEW)
+    rows = [Row(f"badge, {MANY:,} × {WIDE}, b = {BATCH}", f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)]
+    sketched = rng.standard_normal((MANY, TAGS * 64), dtype=np.float32)
+    draw = functional.gradients.spread_rows
+    seen = times(lambda seed: draw(sketched, BATCH, np.random.default_rng(seed)), FEW)
+    what = f"badge for tags, the draw alone, {MANY:,} × {TAGS} tags × 64, b = {BATCH}"
+    return [*rows, Row(what, f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)]
+
+
+def written() -> Row:
+    """Return the row for BLEUVar over texts that share most of their words, as those of passes do."""
+    rng = np.random.default_rng(5)
+    texts = []
+    for _ in range(TEXTS):
+        base = rng.integers(0, VOCABULARY, TEXT_WORDS)
+        made = np.where(rng.random((PASSES, TEXT_WORDS)) < 0.2, rng.integers(0, VOCABULARY, TEXT_WORDS), base)
+        texts.append([" ".join(f"w{word}" for word in row) for row in made])
+    seen = times(lambda _: functional.bleuvar(texts), FEW)
+    return Row(f"bleuvar, {TEXTS} × {PASSES} texts of {TEXT_WORDS} words", f"{min(seen):.2f} s")
+
+
 def main() -> None:
     """Measure, print and keep the numbers."""
     load, rng = os.getloadavg()[0], np.random.default_rng(0)
@@ -94,6 +155,7 @@ def main() -> None:
         seen = times(lambda _, score=score: functional.top(score(many), 100))
         what = f"{score.__name__} and its top 100, {MANY:,} × {CLASSES}"
         rows.append(Row(what, f"{1000 * min(seen):.1f} ms", "≤ 1 s", min(seen) <= 1))
+    rows += [*tags_of_words(), passes(), density(), *gradients(), written()]
     notes.append(f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores")
     emit("strategies", "Selection", rows, notes)
 
