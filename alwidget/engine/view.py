@@ -54,7 +54,6 @@ class RoundView:
         self.round = number
         self.dynamics = dynamics
         self.task = training.task
-        self.task = training.task
         """The name of the task."""
         self.multilabel = training.task == "multilabel"
         """Whether `probs` are a probability for each label on its own, so that rows do not sum to one."""
