@@ -30,18 +30,22 @@ from alwidget.learners.objectives import Binary
 from alwidget.learners.offline import offline_path
 from alwidget.learners.reader import Reader
 from alwidget.learners.sigmoidhead import SigmoidHead
+from alwidget.learners.tagging import BiLstmCrf, FineTunedTagger, FrozenTagger
 from alwidget.learners.tfidf import TfIdf
 from alwidget.learners.threads import bounded_threads
 
 __all__ = [
     "Batch",
+    "BiLstmCrf",
     "Binary",
     "Choice",
     "Dynamics",
     "EmbeddingCache",
     "Encoder",
     "FineTuned",
+    "FineTunedTagger",
     "FrozenEncoder",
+    "FrozenTagger",
     "Generated",
     "Head",
     "Labelled",

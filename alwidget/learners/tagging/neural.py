@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Progress, Span, Stop, TokenProbs
@@ -17,8 +16,10 @@ from alwidget.learners.tagging.decoding import spans_from
 from alwidget.learners.tagging.targets import TINY, by_words, document_means, offsets_of, words_of
 from alwidget.learners.tagging.windows import Windows
 from alwidget.learners.threads import bounded_threads
-from alwidget.learners.training import SeededDropout, seed_dropout
 from alwidget.tasks.tags import tag_names
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Memory", "NetworkTagger", "Output", "WindowExamples", "with_dropout"]
 
@@ -49,7 +50,7 @@ class Memory:
     """
 
     def __init__(self, width: int, tags: tuple[str, ...]) -> None:
-        self.tags = tags
+        self.width, self.tags = width, tags
         self._vectors = VectorMemory(width, limit=KEPT)
         self._probs: dict[tuple[bytes, bytes], tuple[np.ndarray, np.ndarray]] = {}
         self._words = 0
@@ -120,8 +121,8 @@ class NetworkTagger:
         self._check_fitted()
         words = words_of(documents)
         found = [self._computed(documents, words, rows, stop) for rows in by_words(words, AT_ONCE)]
-        width = self._memory._vectors.dim  # noqa: SLF001
-        states = np.concatenate([o.states for o in found]) if found else np.empty((0, width), dtype=np.float32)
+        none = np.empty((0, self._memory.width), dtype=np.float32)
+        states = np.concatenate([o.states for o in found]) if found else none
         return self._together([o.probs for o in found], words), states
 
     def token_passes(
@@ -256,6 +257,8 @@ class WindowExamples:
 @contextmanager
 def with_dropout(network: torch.nn.Module, generator: torch.Generator) -> Iterator[None]:
     """Switch the dropout layers of a network on, and nothing else, drawing from `generator`; then off again."""
+    from alwidget.learners.training import SeededDropout, seed_dropout
+
     seed_dropout(network, generator)
     layers = [m for m in network.modules() if isinstance(m, SeededDropout)]
     for layer in layers:
