@@ -1,119 +1,55 @@
-"""The demonstration: an oracle labels a corpus through the same session and engine that a person uses.
-
-`simulate` is the only loop. It asks, answers from the gold labels, trains, and measures on documents that the session
-has never seen; which strategy chooses is the session's affair, so a comparison is the same loop run again.
-"""
+"""The demonstration: an oracle labels a corpus through the same session and engine that a person uses."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alwidget.errors import ArgumentError
+from alwidget.oracle import Curve, HeldOut, nearest_answers, simulate, writes
 
 if TYPE_CHECKING:
+    import pandas as pd
     from tqdm import tqdm
 
     from alwidget.session import Session
 
-__all__ = ["Curve", "Demo", "Point", "run", "simulate"]
+__all__ = ["Demo", "run"]
 
 QUIET_SECONDS = 5.0
 """How often the progress is written where it goes to a file, which keeps every line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """How good the model is after a round: the number of labels, and accuracy and macro F1 on the test documents."""
-
-    round: int
-    labelled: int
-    accuracy: float
-    macro_f1: float
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The learning curve of a strategy."""
-
-    strategy: str
-    points: tuple[Point, ...]
-
-    @property
-    def area(self) -> float:
-        """The mean accuracy over the curve: the area under it, divided by its width."""
-        return sum(point.accuracy for point in self.points) / len(self.points)
-
-    def labels_to(self, accuracy: float) -> int | None:
-        """Return how many labels it took to get there for the first time, or None if it never did."""
-        return next((point.labelled for point in self.points if point.accuracy >= accuracy), None)
+MODEL, NEAREST = "the model", "the nearest labelled document"
+MOST_HELD_OUT = {"classification": 1000, "multilabel": 1000, "tagging": 500, "generation": 400}
+"""Documents to measure on after every round; words and texts take longer to predict than labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What a demonstration came to: the session's directory, the model, and a curve for each strategy."""
+    """What a demonstration came to: the session's directory, the model, and a curve for each strategy.
+
+    `answers` says where the measured answers come from: the model, or the nearest labelled document.
+    """
 
     path: Path
     model: str
     pool: int
     test: int
     curves: tuple[Curve, ...]
-
-
-def simulate(
-    session: Session,
-    gold: Mapping[str, str],
-    test: tuple[Sequence[str], Sequence[str]],
-    *,
-    rounds: int,
-    batch_size: int,
-    on_answer: Callable[[], None] = lambda: None,
-) -> Iterator[Point]:
-    """Label what the session asks for, round by round, and yield how good its model is after each.
-
-    Parameters
-    ----------
-    session
-        An open session; its strategy chooses also the first batch, before any model exists.
-    gold
-        The label of every document by id: the oracle.
-    test
-        Texts and their labels, to measure on.
-    rounds, batch_size
-        How many rounds, and how many documents each; ends early when no documents are left.
-    on_answer
-        Called after each answer.
-    """
-    from sklearn.metrics import accuracy_score, f1_score
-
-    texts, truth = test
-    session.train(wait=True)
-    for number in range(1, rounds + 1):
-        items = session.next(batch_size)
-        if not items:
-            return
-        for item in items:
-            session.record(item.id, gold[item.id])
-            on_answer()
-        session.train(wait=True)
-        predicted = session.predict(texts)
-        yield Point(
-            round=number,
-            labelled=session.status.labelled,
-            accuracy=float(accuracy_score(truth, predicted)),
-            macro_f1=float(f1_score(truth, predicted, average="macro", zero_division=0)),
-        )
+    task: str = "classification"
+    answers: str = MODEL
 
 
 def run(
     path: Path,
     *,
+    task: str = "classification",
     rounds: int = 10,
     batch_size: int = 50,
     n: int | None = None,
@@ -123,13 +59,16 @@ def run(
     baseline: bool = True,
     progress: bool = True,
 ) -> Demo:
-    """Label the docstring corpus by an oracle, with a strategy and then by chance on the same budget.
+    """Label the docstring corpus of a task by an oracle, with a strategy and then by chance on the same budget.
 
     Parameters
     ----------
     path
         Where the session of the strategy is left; it must not be there yet. The session of the random baseline is
         thrown away.
+    task
+        ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``. Where no model is at hand that
+        writes, ``"generation"`` is measured by the answer to the nearest labelled document.
     rounds, batch_size
         The budget.
     n
@@ -144,59 +83,78 @@ def run(
     Raises
     ------
     ArgumentError
-        If `path` exists, or the corpus is too small for the budget.
+        If `path` exists, the task does not, or the corpus is too small for the budget.
     """
-    from alwidget.datasets import docstrings, labels
+    from alwidget.datasets import docstrings
 
     if path.exists():
         message = f'"{path}" is there already. Give another place with -o, or remove it first.'
         raise ArgumentError(message)
-    corpus = docstrings("classification", n=n, seed=seed)
-    held_out = min(len(corpus) // 4, 1000)
-    test, pool = corpus.head(held_out), corpus.iloc[held_out:]
+    corpus = docstrings(task, n=n, seed=seed)
+    held_out = min(len(corpus) // 4, MOST_HELD_OUT[task])
     budget = rounds * batch_size
-    if budget > len(pool) or not held_out:
-        message = f"{rounds} rounds of {batch_size} need {budget:,} documents to label, but there are {len(pool):,}. "
-        message += "Use fewer rounds, a smaller batch, or more of the corpus (--n)."
+    if budget > len(corpus) - held_out or not held_out:
+        message = f"{rounds} rounds of {batch_size} need {budget:,} documents to label, but there are "
+        message += f"{len(corpus) - held_out:,}. Use fewer rounds, a smaller batch, or more of the corpus (--n)."
         raise ArgumentError(message)
-    gold = dict(zip(corpus["id"], corpus["label"], strict=True))
-    measure = (test["text"].tolist(), test["label"].tolist())
     arms = [strategy, "random"] if baseline and strategy != "random" else [strategy]
     curves: list[Curve] = []
-    described = ""
+    said: tuple[str, str] = ("", "")
     with _bar(len(arms) * budget, shown=progress) as bar, tempfile.TemporaryDirectory() as scratch:
         for arm, place in zip(arms, (path, Path(scratch) / "random.alw"), strict=False):
-            session = _open(pool[["id", "text"]], labels("classification"), place, arm, model, batch_size, seed)
-            with session, _telling(session, bar, arm):
-                steps = simulate(
-                    session, gold, measure, rounds=rounds, batch_size=batch_size, on_answer=lambda: _advance(bar)
-                )
-                curves.append(Curve(session.strategy.name, tuple(steps)))
-                described = session.status.model
-    return Demo(path, described, len(pool), held_out, tuple(curves))
+            curve, said = _label(corpus, held_out, task, place, arm, model, rounds, batch_size, seed, bar)
+            curves.append(curve)
+    described, answers = said
+    return Demo(path, described, len(corpus) - held_out, held_out, tuple(curves), task, answers)
 
 
-def _open(
-    documents: object,
-    labels: Mapping[str, str],
+def _label(
+    corpus: pd.DataFrame,
+    held_out: int,
+    task: str,
     path: Path,
     strategy: str,
     model: str,
+    rounds: int,
     batch_size: int,
     seed: int,
-) -> Session:
-    from alwidget.opening import annotate
+    bar: tqdm,
+) -> tuple[Curve, tuple[str, str]]:
+    """Label with one strategy; return its curve, the model's name, and where the measured answers come from."""
+    from alwidget import learners, opening
+    from alwidget.datasets import labels
 
-    return annotate(
-        documents,
-        labels=labels,
+    key = corpus.columns[-1]
+    test = HeldOut(corpus["text"].tolist()[:held_out], corpus[key].tolist()[:held_out])
+    reader = None
+    if task == "generation":
+        learner = learners.make(model, task=task).learner
+        reader = None if writes(learner) else learner
+    session = opening.annotate(
+        corpus.iloc[held_out:][["id", "text"]],
+        labels=labels(task),
+        task=task,
         path=path,
         strategy=strategy,
-        model=model,
+        model=model if reader is None else reader,
         batch_size=batch_size,
         seed=seed,
         annotator="oracle",
     )
+    gold: Mapping[str, Any] = dict(zip(corpus["id"], corpus[key], strict=True))
+    nearest = None if reader is None else functools.partial(nearest_answers, session, reader)
+    with session, _telling(session, bar, strategy):
+        steps = simulate(
+            session,
+            gold,
+            test,
+            rounds=rounds,
+            batch_size=batch_size,
+            predict=nearest,
+            on_answer=lambda: _advance(bar),
+        )
+        curve = Curve(session.strategy.name, tuple(steps))
+        return curve, (session.status.model, NEAREST if nearest else MODEL)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ __all__ = ["main", "parser"]
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 COMMANDS = ("demo", "export", "check", "info")
+TASKS = ("classification", "multilabel", "tagging", "generation")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,14 +115,17 @@ def parser() -> argparse.ArgumentParser:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--simulate", action="store_true", help="label without a person and without a browser")
     simulate = demo.add_argument_group("with --simulate")
+    simulate.add_argument("--task", choices=TASKS, default=TASKS[0], help="what to label; default classification")
     simulate.add_argument("--rounds", type=_positive, default=10, metavar="N", help="default 10")
     simulate.add_argument("--batch-size", type=_positive, default=50, metavar="N", help="labels a round, default 50")
     simulate.add_argument("--n", type=_positive, metavar="N", help="documents of the corpus to use; default: all")
-    simulate.add_argument("--strategy", default="auto", metavar="NAME", help="default auto, which is tyrogue")
+    simulate.add_argument("--strategy", default="auto", metavar="NAME", help="default auto: tyrogue; mnlp; idds")
     simulate.add_argument("--model", default="auto", metavar="NAME", help="such as tf-idf; default auto")
     simulate.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     simulate.add_argument("--no-baseline", action="store_true", help="do not compare with random choice")
-    simulate.add_argument("--output", "-o", metavar="DIR", help="where the session is left; default docstrings.alw")
+    simulate.add_argument(
+        "--output", "-o", metavar="DIR", help="where the session is left; default docstrings[-TASK].alw"
+    )
     page = demo.add_argument_group("without --simulate")
     page.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     page.add_argument("--port", type=int, metavar="N", help="JupyterLab's port")

@@ -8,16 +8,22 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from alwidget.demo import Curve, Demo, run
+from alwidget.demo import MODEL, Demo, run
+from alwidget.oracle import MEASURES, Curve
 
 __all__ = ["chart", "simulate", "table"]
 
 
 def simulate(given: argparse.Namespace) -> int:
     """Run the demonstration and print what came of it."""
-    path = Path(given.output) if given.output else _free("docstrings")
+    path = (
+        Path(given.output)
+        if given.output
+        else _free("docstrings" if given.task == "classification" else f"docstrings-{given.task}")
+    )
     demo = run(
         path,
+        task=given.task,
         rounds=given.rounds,
         batch_size=given.batch_size,
         n=given.n,
@@ -37,9 +43,11 @@ def _free(name: str) -> Path:
 
 def report(demo: Demo) -> str:
     """Return the curves as a table and a chart, what they mean, and where the session is."""
+    measure = MEASURES[demo.task]
     parts = [
-        f"{demo.model}, {demo.pool:,} documents to choose from, accuracy on {demo.test:,} others",
-        table(demo.curves),
+        f"{demo.model}, {demo.pool:,} documents to choose from, {measure.name} on {demo.test:,} others",
+        "" if demo.answers == MODEL else f"This model does not write; measured is the answer to {demo.answers}.",
+        table(demo.curves, measure.name, measure.beside),
         chart(demo.curves),
         _comparison(demo.curves),
         f"The session is in {demo.path}; its labels are in {demo.path / 'annotations.json'}.",
@@ -47,30 +55,30 @@ def report(demo: Demo) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def table(curves: Sequence[Curve]) -> str:
-    """Return accuracy (and macro F1) by the number of labels, a column for each curve."""
+def table(curves: Sequence[Curve], name: str = "accuracy", beside: str = "macro F1") -> str:
+    """Return the score (and the other beside it) by the number of labels, a column for each curve."""
     names = [curve.strategy for curve in curves]
     width = max(16, *(len(name) + 2 for name in names))
     lines = ["labels" + "".join(f"{name:>{width}}" for name in names) + ("     gain" if len(curves) > 1 else "")]
     for points in zip(*(curve.points for curve in curves), strict=False):
-        cells = "".join(f"{f'{p.accuracy:.1%} ({p.macro_f1:.2f})':>{width}}" for p in points)
-        gain = f"{100 * (points[0].accuracy - points[1].accuracy):>+9.1f}" if len(points) > 1 else ""
+        cells = "".join(f"{f'{p.score:.1%} ({p.beside:.2f})':>{width}}" for p in points)
+        gain = f"{100 * (points[0].score - points[1].score):>+9.1f}" if len(points) > 1 else ""
         lines.append(f"{points[0].labelled:>6}{cells}{gain}")
     means = "".join(f"{f'{curve.area:.1%}':>{width}}" for curve in curves)
     gain = f"{100 * (curves[0].area - curves[1].area):>+9.1f}" if len(curves) > 1 else ""
-    return "\n".join([*lines, f"{'mean':>6}{means}{gain}", "accuracy (macro F1)"])
+    return "\n".join([*lines, f"{'mean':>6}{means}{gain}", f"{name} ({beside})"])
 
 
 def chart(curves: Sequence[Curve], *, height: int = 12, spacing: int = 5) -> str:
-    """Return the accuracies drawn in letters: ``*`` is the first curve, ``o`` the second, ``@`` both in one place."""
-    values = [point.accuracy for curve in curves for point in curve.points]
+    """Return the scores drawn in letters: ``*`` is the first curve, ``o`` the second, ``@`` both in one place."""
+    values = [point.score for curve in curves for point in curve.points]
     low, high = min(values), max(values)
     span = max(high - low, 1e-9)
     columns = len(curves[0].points)
     grid = [[" "] * (columns * spacing) for _ in range(height)]
     for mark, curve in reversed(list(zip("*o", curves, strict=False))):
         for x, point in enumerate(curve.points):
-            row = height - 1 - round((point.accuracy - low) / span * (height - 1))
+            row = height - 1 - round((point.score - low) / span * (height - 1))
             at = x * spacing + spacing // 2
             grid[row][at] = mark if grid[row][at] == " " else "@"
     lines = []
@@ -87,7 +95,7 @@ def _comparison(curves: Sequence[Curve]) -> str:
     if len(curves) != 2:  # noqa: PLR2004  the strategy and the baseline
         return ""
     chosen, chance = curves
-    goal = chance.points[-1].accuracy
+    goal = chance.points[-1].score
     needed = chosen.labels_to(goal)
     budget = chance.points[-1].labelled
     if needed is None:

@@ -20,7 +20,8 @@ import pytest
 import alwidget
 from alwidget import cli, interop
 from alwidget.cli import simulation
-from alwidget.demo import Curve, Demo, Point, simulate
+from alwidget.demo import Demo
+from alwidget.oracle import Curve, HeldOut, Point, simulate
 
 COMMAND = [sys.executable, "-c", "import sys; from alwidget.cli import main; sys.exit(main())"]
 
@@ -293,7 +294,7 @@ def test_demo_without_a_baseline_and_in_a_place_of_ones_own(tmp_path):
 def test_the_simulation_ends_when_no_documents_are_left(tmp_path):
     corpus = alwidget.datasets.docstrings(n=60)
     gold = dict(zip(corpus["id"], corpus["label"], strict=True))
-    test = (corpus["text"].tolist()[40:], corpus["label"].tolist()[40:])
+    test = HeldOut(corpus["text"].tolist()[40:], corpus["label"].tolist()[40:])
     answers = []
     with alwidget.annotate(
         corpus.head(40)[["id", "text"]],
@@ -307,7 +308,7 @@ def test_the_simulation_ends_when_no_documents_are_left(tmp_path):
         assert session.next(1) == []
         assert all(row.label == gold[row.id] for row in session.annotations)
     assert len(answers) == 40
-    assert all(0 <= point.macro_f1 <= 1 and 0 <= point.accuracy <= 1 for point in points)
+    assert all(0 <= point.beside <= 1 and 0 <= point.score <= 1 for point in points)
 
 
 def test_an_interrupted_demo_keeps_what_was_recorded(tmp_path):

@@ -41,7 +41,36 @@ def check_quickstart(folder: Path, outputs: list[nbformat.NotebookNode]) -> None
     assert [(r["id"], r["label"]) for r in records] == [(r["id"], r["label"]) for r in kept]
 
 
-CHECKS = {"01_quickstart": check_quickstart}
+def check_entities(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
+    """The widget is shown, every exported span is a slice of its text, and the model says something of a new one."""
+    assert sum(WIDGET in output.get("data", {}) for output in outputs) == 1
+    records = read_lines(folder / "parameters.jsonl")
+    assert len(records) == 30
+    for record in records:
+        assert record["spans"]
+        assert all(record["text"][span["start"] : span["end"]] == span["text"] for span in record["spans"])
+    said = "".join(output.get("text", "") for output in outputs)
+    assert "name  'n_jobs'" in said, said
+
+
+def check_multilabel_and_text(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
+    """Two widgets are shown; answers of both kinds are exported."""
+    assert sum(WIDGET in output.get("data", {}) for output in outputs) == 2
+    kinds, summaries = read_lines(folder / "kinds.jsonl"), read_lines(folder / "summaries.jsonl")
+    assert (len(kinds), len(summaries)) == (100, 5)
+    assert any(len(record["labels"]) > 1 for record in kinds)
+    assert all(record["target"].endswith(".") for record in summaries)
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+CHECKS = {
+    "01_quickstart": check_quickstart,
+    "02_entities": check_entities,
+    "03_multilabel_and_text": check_multilabel_and_text,
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -1,0 +1,187 @@
+"""An oracle in the person's place: it answers from gold labels what a session asks, and measures what is learned.
+
+`simulate` is the only loop, whatever the task. It asks, answers, trains, and measures on documents that the session
+has never seen; which strategy chooses is the session's affair, so a comparison is the same loop run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alwidget.learners.base import Batch, Learner, SupportsGeneration
+from alwidget.pool import content_hash
+
+if TYPE_CHECKING:
+    from alwidget.session import Session
+
+__all__ = ["MEASURES", "Curve", "HeldOut", "Measure", "Point", "nearest_answers", "simulate", "unit_vectors", "writes"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The documents to measure on: texts, their gold answers, and second texts where the pool has pairs."""
+
+    texts: Sequence[str]
+    answers: Sequence[Any]
+    pairs: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return len(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How good predictions are: the name of the score that counts, of another beside it, and both as a function.
+
+    `of` takes the gold answers, the predictions and the label names, and returns two numbers between 0 and 1.
+    """
+
+    name: str
+    beside: str
+    of: Callable[[Sequence[Any], Sequence[Any], Sequence[str]], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """How good the model is after a round: the number of labels, and both scores of the measure."""
+
+    round: int
+    labelled: int
+    score: float
+    beside: float
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The learning curve of a strategy."""
+
+    strategy: str
+    points: tuple[Point, ...]
+
+    @property
+    def area(self) -> float:
+        """The mean score over the curve: the area under it, divided by its width."""
+        return sum(point.score for point in self.points) / len(self.points)
+
+    def labels_to(self, score: float) -> int | None:
+        """Return how many labels it took to get there for the first time, or None if it never did."""
+        return next((point.labelled for point in self.points if point.score >= score), None)
+
+
+def simulate(
+    session: Session,
+    gold: Mapping[str, Any],
+    test: HeldOut,
+    *,
+    rounds: int,
+    batch_size: int,
+    predict: Callable[[HeldOut], Sequence[Any]] | None = None,
+    on_answer: Callable[[], None] = lambda: None,
+) -> Iterator[Point]:
+    """Label what the session asks for, round by round, and yield how good its model is after each.
+
+    Parameters
+    ----------
+    session
+        An open session; its strategy chooses also the first batch, before any model exists.
+    gold
+        The answer to every document by id: the oracle.
+    test
+        What to measure on.
+    rounds, batch_size
+        How many rounds, and how many documents each; ends early when no documents are left.
+    predict
+        Answers the test documents; by default the session's model does.
+    on_answer
+        Called after each answer.
+    """
+    measure = MEASURES[session.task.name]
+    session.train(wait=True)
+    for number in range(1, rounds + 1):
+        items = session.next(batch_size)
+        if not items:
+            return
+        for item in items:
+            session.record(item.id, gold[item.id])
+            on_answer()
+        session.train(wait=True)
+        predicted = predict(test) if predict is not None else _asked(session, test)
+        score, beside = measure.of(test.answers, predicted, session.labels)
+        yield Point(number, session.status.labelled, score, beside)
+
+
+def writes(learner: Learner) -> bool:
+    """Return whether a learner can write texts itself."""
+    return isinstance(learner, SupportsGeneration)
+
+
+def nearest_answers(session: Session, learner: Learner, test: HeldOut) -> list[str]:
+    """Return, for each test document, the text that was written for the labelled document nearest to it.
+
+    What can be measured of written answers where no model writes: how well the labelled documents stand for the
+    others. Nearest by the cosine of the learner's vectors; of equally near ones the first in the pool.
+    """
+    answered = [row for row in session.annotations if row.value is not None]
+    known, wanted = (unit_vectors(learner, texts) for texts in ([row.text for row in answered], test.texts))
+    best = (wanted @ known.T).argmax(axis=1)
+    return [str(answered[i].value) for i in best]
+
+
+def unit_vectors(learner: Learner, texts: Sequence[str]) -> np.ndarray:
+    """Return the vectors that a learner has for texts, scaled to length one, float64 (n, d)."""
+    vectors = learner.embed(Batch(list(texts), [content_hash(text) for text in texts])).astype(np.float64)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def _asked(session: Session, test: HeldOut) -> Sequence[Any]:
+    return session.predict(test.texts) if test.pairs is None else session.predict(test.texts, test.pairs)
+
+
+# How each task is measured -------------------------------------------------------------------------------------------
+
+
+def _classes(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> tuple[float, float]:
+    from sklearn.metrics import accuracy_score, f1_score
+
+    del labels
+    macro = f1_score(truth, predicted, average="macro", zero_division=0)
+    return float(accuracy_score(truth, predicted)), float(macro)
+
+
+def _label_sets(
+    truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], labels: Sequence[str]
+) -> tuple[float, float]:
+    from sklearn.metrics import f1_score
+
+    want, got = (np.array([[label in row for label in labels] for row in rows]) for rows in (truth, predicted))
+    micro, macro = (f1_score(want, got, average=how, zero_division=0) for how in ("micro", "macro"))
+    return float(micro), float(macro)
+
+
+def _entities(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[str]) -> tuple[float, float]:
+    from alwidget.metrics.entities import entity_scores
+
+    del labels
+    scores = entity_scores(truth, predicted)
+    return scores.micro.f1, scores.macro.f1
+
+
+def _texts(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> tuple[float, float]:
+    from alwidget.metrics.rouge import rouge
+
+    del labels
+    scores = rouge(predicted, truth)
+    return scores.rouge_l, scores.rouge_1
+
+
+MEASURES = {
+    "classification": Measure("accuracy", "macro F1", _classes),
+    "multilabel": Measure("micro F1", "macro F1", _label_sets),
+    "tagging": Measure("entity F1", "macro F1", _entities),
+    "generation": Measure("ROUGE-L", "ROUGE-1", _texts),
+}

@@ -1,0 +1,241 @@
+"""How good the model gets with real corpora, whoever chooses: every task by an oracle in simulated sessions.
+
+The sessions and the engine are those that a person uses; the answers come from the corpora's gold labels. For each
+corpus a strategy is held against random choice on the same budget, over several seeds. The corpora are read from
+``$ALWIDGET_DATA``; what is not there is left out and named. Curves and a plot go to ``docs/learning-curves.md``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from alwidget.learners import TfIdf, making, offline_path
+from alwidget.learners.base import Learner
+from alwidget.oracle import MEASURES
+from benchmarks import corpus
+from benchmarks.report import Row, emit, machine
+from benchmarks.sessions import Outcome, Study, missing, run
+
+PAGE = Path(__file__).parents[1] / "docs" / "learning-curves.md"
+PLOT = PAGE.parent / "images" / "learning-curves.png"
+NAME = "all-MiniLM-L6-v2"
+MINUTES = 15
+
+
+def minilm(task: str) -> Learner:
+    """Return the encoder of the offline extra as a learner of a task, with vectors cached between sessions."""
+    found = making.Found("encoder", NAME, offline_path(), "")
+    return making.build(found, task, cache_dir=corpus.cache_folder() / "embeddings")
+
+
+STUDIES = (
+    Study(
+        "CoNLL-2003, English entities",
+        "conll2003",
+        "tagging",
+        lambda: minilm("tagging"),
+        ("mnlp", "random"),
+        pool=3000,
+        note="Tokens are joined by spaces; a budget is counted in sentences, and MNLP asks longer ones than chance.",
+    ),
+    Study(
+        "Wikipedia, Japanese entities",
+        "ja_wiki_ner",
+        "tagging",
+        lambda: minilm("tagging"),
+        ("mnlp", "random"),
+        pool=2000,
+        test=500,
+        note="The encoder was made for English and knows hardly any of the ideographs.",
+    ),
+    Study(
+        "GoEmotions, 28 emotions, several a comment",
+        "goemotions",
+        "multilabel",
+        lambda: minilm("multilabel"),
+        ("tyrogue", "entropy", "random"),
+        pool=5000,
+        test=2000,
+        batch_size=100,
+    ),
+    Study(
+        "Debates, arguments to a claim",
+        "abssum_debate",
+        "generation",
+        lambda: minilm("generation"),
+        ("idds", "random"),
+        batch_size=30,
+        note="No model that writes is at hand offline. ROUGE is that of the claim of the nearest labelled document.",
+    ),
+    Study(
+        "NLI, premise and hypothesis",
+        "nli_counterfactual",
+        "classification",
+        lambda: minilm("classification"),
+        ("tyrogue", "breaking-ties", "random"),
+        test=2000,
+        batch_size=100,
+        note="Made so that words alone do not tell: TF-IDF on all of the training data reaches 38 %, chance is 33 %.",
+    ),
+    Study(
+        "Hotel reviews, Chinese, MiniLM",
+        "zh_hotel_reviews",
+        "classification",
+        lambda: minilm("classification"),
+        ("tyrogue", "breaking-ties", "random"),
+        pool=3000,
+        note="69 % of the reviews are good; the encoder was made for English.",
+    ),
+    Study(
+        "Hotel reviews, Chinese, TF-IDF of characters",
+        "zh_hotel_reviews",
+        "classification",
+        TfIdf,
+        ("tyrogue", "breaking-ties", "random"),
+        pool=3000,
+        note="69 % of the reviews are good.",
+    ),
+)
+
+
+def main() -> None:
+    """Measure, print and keep the numbers."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    started, load = time.perf_counter(), os.getloadavg()[0]
+    absent = [said for study in STUDIES if (said := missing(study)) is not None]
+    if offline_path() is None:
+        message = 'This needs the encoder of the offline extra: pip install "alwidget[offline]".'
+        raise SystemExit(message)
+    outcomes = [run(study, sys.stderr.write) for study in STUDIES if missing(study) is None]
+    minutes = (time.perf_counter() - started) / 60
+    rows = [row for outcome in outcomes for row in _rows(outcome)]
+    whole = not absent
+    rows.append(Row("all of these sessions", f"{minutes:.1f} min", f"≤ {MINUTES} min", minutes <= MINUTES or None))
+    notes = [*absent, f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores"]
+    notes.append("curves and what they mean: [learning curves](learning-curves.md)")
+    emit("tasks", "Real corpora, by an oracle", rows, notes)
+    if whole:
+        PAGE.write_text(page(outcomes), encoding="utf-8")
+        plot(outcomes, PLOT)
+
+
+def _rows(outcome: Outcome) -> list[Row]:
+    """Return a row for each strategy that is held against chance."""
+    measure, chance = MEASURES[outcome.study.task], outcome.scores("random")
+    labels = outcome.curves["random"][0].points[-1].labelled
+    rows = []
+    for strategy in outcome.study.strategies:
+        if strategy == "random":
+            continue
+        scores = outcome.scores(strategy)
+        what = f"{outcome.study.name}: {measure.name} with {labels} labels, {strategy} against random"
+        seen = f"{_mean(scores[:, -1])} against {_mean(chance[:, -1])}; over the whole curve "
+        seen += f"{_mean(scores.mean(axis=1))} against {_mean(chance.mean(axis=1))}"
+        rows.append(Row(what, seen))
+    return rows
+
+
+def page(outcomes: list[Outcome]) -> str:
+    """Return ``docs/learning-curves.md``."""
+    seen = machine()
+    parts = [HEAD.format(**seen)]
+    for outcome in outcomes:
+        study, measure = outcome.study, MEASURES[outcome.study.task]
+        what = f"`{study.file}`, {study.task}: {outcome.pool:,} documents to choose from, {measure.name} on "
+        what += f"{outcome.test:,} others, {outcome.model}, {study.seeds} seeds, {outcome.seconds:.0f} s."
+        parts.append("\n".join([f"## {study.name}", "", f"{what} {study.note}".strip(), "", curves(outcome), ""]))
+        parts.append("\n".join(f"- {said}" for said in verdicts(outcome)) + "\n")
+    return "\n".join(parts)
+
+
+HEAD = """# What the model learns from how many labels
+
+Made by `python -m benchmarks tasks`: an oracle answers what a session asks, from the gold labels of real corpora,
+through the same session and engine that a person uses. Scores are means over the seeds with their standard deviation.
+The seed changes what is drawn at random, not the pool. The corpora are not part of the project; `$ALWIDGET_DATA` names
+their folder, and their licences stand there.
+
+{processor}; {system}; {packages}.
+
+![The curves of all corpora, a panel each](images/learning-curves.png)
+"""
+
+
+def curves(outcome: Outcome) -> str:
+    """Return the curves as a table: every other round, and a column for each strategy."""
+    names = outcome.study.strategies
+    lines = ["| labels | " + " | ".join(names) + " |", "| --: |" + " --: |" * len(names)]
+    points = outcome.curves[names[0]][0].points
+    shown = sorted({0, *range(1, len(points), 2), len(points) - 1})
+    for at in shown:
+        cells = " | ".join(_mean(outcome.scores(name)[:, at]) for name in names)
+        lines.append(f"| {points[at].labelled} | {cells} |")
+    means = " | ".join(_mean(outcome.scores(name).mean(axis=1)) for name in names)
+    return "\n".join([*lines, f"| *mean* | {means} |"])
+
+
+def verdicts(outcome: Outcome) -> list[str]:
+    """Return a sentence on each strategy: better or worse than chance, and in how many of the seeds."""
+    chance, said = outcome.scores("random").mean(axis=1), []
+    for name in outcome.study.strategies:
+        if name == "random":
+            continue
+        gains = 100 * (outcome.scores(name).mean(axis=1) - chance)
+        won, verdict = int((gains > 0).sum()), "is better than chance"
+        if won <= len(gains) // 2:
+            verdict = "is worse than chance"
+        elif won < len(gains) or gains.mean() < 0.5:
+            verdict = "is hardly better than chance"
+        gain = f"{gains.mean():+.1f} points on the mean of the curve"
+        said.append(f"{name} {verdict}: {gain}, ahead in {won} of {len(gains)} seeds.")
+    for name, seeds in outcome.extra.items():
+        for key in seeds[0] if seeds else ():
+            values = np.array([seed[key] for seed in seeds])
+            said.append(f"{name}: {key} of the test documents at the end {values.mean():.3f} ± {values.std():.3f}.")
+    return said
+
+
+def plot(outcomes: list[Outcome], path: Path) -> None:
+    """Draw a panel for each corpus: the mean over the seeds, and a band one standard deviation wide."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    columns = 3
+    rows = -(-len(outcomes) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(3.4 * columns, 2.6 * rows), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(outcomes) :]:
+        axis.axis("off")
+    for axis, outcome in zip(axes.flat, outcomes, strict=False):
+        labelled = [point.labelled for point in outcome.curves["random"][0].points]
+        for name in outcome.study.strategies:
+            scores = 100 * outcome.scores(name)
+            mean, deviation = scores.mean(axis=0), scores.std(axis=0)
+            (line,) = axis.plot(labelled, mean, label=name, color="0.5" if name == "random" else None, linewidth=1.4)
+            axis.fill_between(
+                labelled, mean - deviation, mean + deviation, alpha=0.2, color=line.get_color(), linewidth=0
+            )
+        axis.set_title(outcome.study.name, fontsize=8)
+        axis.set_ylabel(f"{MEASURES[outcome.study.task].name}, %", fontsize=7)
+        axis.tick_params(labelsize=7)
+        axis.legend(fontsize=6, frameon=False)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _mean(values: np.ndarray) -> str:
+    return f"{100 * values.mean():.1f} ± {100 * values.std():.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""What the how-to pages say runs, from the first block to the last, in an empty folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
+PAGES = {
+    "entities": ("parameters.jsonl", "spans", 30),
+    "several-labels": ("kinds.jsonl", "labels", 60),
+    "written-text": ("summaries.jsonl", "target", 10),
+    "pairs": ("pairs.jsonl", "label", 4),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_short_and_its_code_runs(name, tmp_path, monkeypatch):
+    page = (HOW_TO / f"{name}.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 60
+    assert "| key | what it does |" in page
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    try:
+        for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+            exec(compile(block, f"{name}.md", "exec"), names)
+    finally:
+        names["session"].close()
+    exported, key, answers = PAGES[name]
+    rows = [json.loads(line) for line in (tmp_path / exported).read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == answers
+    assert all(key in row for row in rows)
