@@ -129,6 +129,7 @@ def _label(
     reader = None
     if task == "generation":
         learner = learners.make(model, task=task).learner
+        learner.prepare()  # only then is it known which one it is
         reader = None if writes(learner) else learner
     session = opening.annotate(
         corpus.iloc[held_out:][["id", "text"]],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alwidget.learners.base import Batch, Learner, SupportsGeneration
+from alwidget.learners.base import Batch, Learner
 from alwidget.pool import content_hash
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def simulate(
 
 
 def writes(learner: Learner) -> bool:
-    """Return whether a learner can write texts itself."""
-    return isinstance(learner, SupportsGeneration)
+    """Return whether a learner that was prepared can write texts itself."""
+    return callable(getattr(learner, "generate", None))
 
 
 def nearest_answers(session: Session, learner: Learner, test: HeldOut) -> list[str]:

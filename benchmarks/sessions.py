@@ -139,6 +139,7 @@ def coverage(session: alw.Session, learner: Learner, texts: list[str]) -> float:
 
 def _session(study: Study, corpus: Corpus, strategy: str, seed: int) -> tuple[oracle.Curve, dict[str, float], str]:
     learner = study.learner()
+    learner.prepare()
     reads_only = study.task == "generation" and not oracle.writes(learner)
     with tempfile.TemporaryDirectory() as place:
         session = alw.annotate(
