@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alwidget.errors import ArgumentError
-from alwidget.oracle import Curve, HeldOut, nearest_answers, simulate, writes
+from alwidget.oracle import MEASURES, Curve, HeldOut, nearest_answers, simulate, writes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +126,7 @@ def _label(
 
     key = corpus.columns[-1]
     test = HeldOut(corpus["text"].tolist()[:held_out], corpus[key].tolist()[:held_out])
+    MEASURES[task].of(test.answers[:1], test.answers[:1], tuple(labels(task)))  # what measuring needs is missed now
     reader = None
     if task == "generation":
         learner = learners.make(model, task=task).learner

@@ -156,11 +156,10 @@ def _classes(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[st
 def _label_sets(
     truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], labels: Sequence[str]
 ) -> tuple[float, float]:
-    from sklearn.metrics import f1_score
+    from alwidget.metrics import macro_f1, micro_f1
 
     want, got = (np.array([[label in row for label in labels] for row in rows]) for rows in (truth, predicted))
-    micro, macro = (f1_score(want, got, average=how, zero_division=0) for how in ("micro", "macro"))
-    return float(micro), float(macro)
+    return micro_f1(want, got), macro_f1(want, got)
 
 
 def _entities(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[str]) -> tuple[float, float]:
@@ -176,7 +175,7 @@ def _texts(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]
 
     del labels
     scores = rouge(predicted, truth)
-    return scores.rouge_l, scores.rouge_1
+    return scores.rougeL, scores.rouge1
 
 
 MEASURES = {
