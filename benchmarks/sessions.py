@@ -31,7 +31,7 @@ class Study:
     file
         Its name in ``$ALWIDGET_DATA``, without the ending.
     learner
-        Makes the model of one session.
+        Makes the model of one session, given the texts of the pool.
     pool, test
         Documents to choose from and to measure on at most, drawn once with seed 0.
     seeds
@@ -43,7 +43,7 @@ class Study:
     name: str
     file: str
     task: str
-    learner: Callable[[], Learner]
+    learner: Callable[[list[str]], Learner]
     strategies: tuple[str, ...]
     rounds: int = 10
     batch_size: int = 50
@@ -138,7 +138,7 @@ def coverage(session: alw.Session, learner: Learner, texts: list[str]) -> float:
 
 
 def _session(study: Study, corpus: Corpus, strategy: str, seed: int) -> tuple[oracle.Curve, dict[str, float], str]:
-    learner = study.learner()
+    learner = study.learner([row["text"] for row in corpus.rows])
     learner.prepare()
     reads_only = study.task == "generation" and not oracle.writes(learner)
     with tempfile.TemporaryDirectory() as place:
