@@ -163,7 +163,7 @@ def _label_sets(
 
 
 def _entities(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[str]) -> tuple[float, float]:
-    from alwidget.metrics.entities import entity_scores
+    from alwidget.metrics import entity_scores
 
     del labels
     scores = entity_scores(truth, predicted)
@@ -171,7 +171,7 @@ def _entities(truth: Sequence[Any], predicted: Sequence[Any], labels: Sequence[s
 
 
 def _texts(truth: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> tuple[float, float]:
-    from alwidget.metrics.rouge import rouge
+    from alwidget.metrics import rouge
 
     del labels
     scores = rouge(predicted, truth)

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from alwidget.learners.generation import Seq2Seq
 
 from alwidget.learners import TfIdf, making, offline_path
 from alwidget.learners.base import Learner
+from alwidget.learners.generation import Seq2Seq
 from alwidget.oracle import MEASURES
 from benchmarks import corpus
 from benchmarks.report import Row, emit, machine
