@@ -134,7 +134,8 @@ def nearest_answers(session: Session, learner: Learner, test: HeldOut) -> list[s
 
 def unit_vectors(learner: Learner, texts: Sequence[str]) -> np.ndarray:
     """Return the vectors that a learner has for texts, scaled to length one, float64 (n, d)."""
-    vectors = learner.embed(Batch(list(texts), [content_hash(text) for text in texts])).astype(np.float64)
+    found = learner.embed(Batch(list(texts), [content_hash(text) for text in texts]))
+    vectors = np.asarray(found, dtype=np.float64)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
 

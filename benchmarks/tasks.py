@@ -50,7 +50,7 @@ STUDIES = (
         lambda _: minilm("tagging"),
         ("mnlp", "random"),
         pool=3000,
-        note="Tokens are joined by spaces; a budget is counted in sentences, and MNLP asks longer ones than chance.",
+        note="Tokens are joined by spaces; a budget is counted in sentences, and MNLP asks longer ones than random choice.",
     ),
     Study(
         "Wikipedia, Japanese entities",
@@ -150,7 +150,7 @@ def main(files: list[str]) -> None:
 
 
 def _rows(outcome: Outcome) -> list[Row]:
-    """Return a row for each strategy that is held against chance."""
+    """Return a row for each strategy that is held against random choice."""
     measure, chance = MEASURES[outcome.study.task], outcome.scores("random")
     labels = outcome.curves["random"][0].points[-1].labelled
     if outcome.study.strategies == ("random",):
@@ -207,17 +207,17 @@ def curves(outcome: Outcome) -> str:
 
 
 def verdicts(outcome: Outcome) -> list[str]:
-    """Return a sentence on each strategy: better or worse than chance, and in how many of the seeds."""
+    """Return a sentence on each strategy: better or worse than random choice, and in how many of the seeds."""
     chance, said = outcome.scores("random").mean(axis=1), []
     for name in outcome.study.strategies:
         if name == "random":
             continue
         gains = 100 * (outcome.scores(name).mean(axis=1) - chance)
-        won, verdict = int((gains > 0).sum()), "is better than chance"
+        won, verdict = int((gains > 0).sum()), "is better than random choice"
         if won <= len(gains) // 2:
-            verdict = "is worse than chance"
+            verdict = "is worse than random choice"
         elif won < len(gains) or gains.mean() < 0.5:
-            verdict = "is hardly better than chance"
+            verdict = "is hardly better than random choice"
         gain = f"{gains.mean():+.1f} points on the mean of the curve"
         said.append(f"{name} {verdict}: {gain}, ahead in {won} of {len(gains)} seeds.")
     for name, seeds in outcome.extra.items():
