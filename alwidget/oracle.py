@@ -134,9 +134,10 @@ def nearest_answers(session: Session, learner: Learner, test: HeldOut) -> list[s
 
 def unit_vectors(learner: Learner, texts: Sequence[str]) -> np.ndarray:
     """Return the vectors that a learner has for texts, scaled to length one, float64 (n, d)."""
-    found = learner.embed(Batch(list(texts), [content_hash(text) for text in texts]))
-    vectors = np.asarray(found, dtype=np.float64)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    vectors = learner.embed(Batch(list(texts), [content_hash(text) for text in texts])).astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: np.ndarray = vectors / np.maximum(lengths, 1e-12)
+    return unit
 
 
 def _asked(session: Session, test: HeldOut) -> Sequence[Any]:

@@ -50,7 +50,7 @@ STUDIES = (
         lambda _: minilm("tagging"),
         ("mnlp", "random"),
         pool=3000,
-        note="Tokens are joined by spaces; a budget is counted in sentences, and MNLP asks longer ones than random choice.",
+        note="Tokens are joined by spaces. The budget is counted in sentences, and MNLP may ask longer ones.",
     ),
     Study(
         "Wikipedia, Japanese entities",
