@@ -20,7 +20,7 @@ import pytest
 import alwidget
 from alwidget import cli, interop
 from alwidget.cli import simulation
-from alwidget.demo import Demo
+from alwidget.demo import NEAREST, Demo
 from alwidget.oracle import Curve, HeldOut, Point, simulate
 
 COMMAND = [sys.executable, "-c", "import sys; from alwidget.cli import main; sys.exit(main())"]
@@ -280,6 +280,30 @@ def test_demo_labels_the_corpus_and_leaves_a_session(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["docstrings-2.alw", "docstrings.alw"]
 
 
+@pytest.mark.parametrize(
+    ("task", "key", "model", "measure"),
+    [
+        ("multilabel", "labels", "tf-idf", "micro F1 (macro F1)"),
+        ("tagging", "spans", "auto", "entity F1 (macro F1)"),
+        ("generation", "target", "auto", "ROUGE-L (ROUGE-1)"),
+    ],
+)
+def test_demo_labels_the_corpus_of_every_task(task, key, model, measure, tmp_path):
+    small = ["--model", model, "--n", "140", "--rounds", "2", "--batch-size", "20"]
+    done = alw("demo", "--simulate", "--task", task, *small, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert measure in done.stdout
+    scores = re.findall(r"^ +(?:20|40) +(\d+\.\d)%.* +(\d+\.\d)%", done.stdout, re.MULTILINE)
+    assert len(scores) == 2
+    assert float(scores[-1][0]) > 5
+    assert ("the nearest labelled document" in done.stdout) == (task == "generation")
+
+    kept = json.loads((tmp_path / f"docstrings-{task}.alw" / "annotations.json").read_text(encoding="utf-8"))
+    assert (kept["task"], len(kept["annotations"])) == (task, 40)
+    gold = alwidget.datasets.docstrings(task).set_index("id")[key]
+    assert all(row[key] == gold[row["id"]] for row in kept["annotations"])
+
+
 def test_demo_without_a_baseline_and_in_a_place_of_ones_own(tmp_path):
     done = alw(*SMALL, "--no-baseline", "--strategy", "breaking-ties", "-o", "mine", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -424,6 +448,9 @@ def test_the_chart_draws_every_point_in_its_place():
 def test_the_report_says_how_many_labels_were_saved():
     curves = (curve("tyrogue", 0.5, 0.8, 0.9), curve("random", 0.4, 0.6, 0.75))
     said = simulation.report(Demo(Path("x.alw"), "a model", 1000, 200, curves))
+    assert "a model, 1,000 documents to choose from, accuracy on 200 others" in said
+    written = simulation.report(Demo(Path("x.alw"), "a reader", 1000, 200, curves, "generation", NEAREST))
+    assert "ROUGE-L on 200 others\n\nThis model does not write; measured is the answer to the nearest" in written
     assert "random ends at 75.0% with 150 labels; tyrogue was there with 100 (67%)." in said
     behind = (curve("tyrogue", 0.5, 0.6), curve("random", 0.4, 0.7))
     assert "tyrogue did not reach" in simulation.report(Demo(Path("x.alw"), "a model", 1000, 200, behind))
