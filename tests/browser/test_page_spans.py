@@ -12,6 +12,7 @@ from alwidget import tasks
 from alwidget.tasks.words import word_spans
 from browser.driver import wait_until
 from browser.plain_page import PlainPage
+from browser.pointing import click, drag, ends, shown
 
 TEXT = "Ada Lovelace met Charles Babbage in London, and Ada wrote to Charles again."
 LABELS = ["PER", "LOC", "ORG"]
@@ -24,18 +25,6 @@ TEXTS = {
     "mixed directions": ("The train הרכבת IC 42 left חיפה at 9.", "הרכבת", "42"),
     "mathematical letters": ("𝔘𝔫𝔦 and 𝒜 of 𝔅", "and", "𝔅"),
 }
-MARK = """(text, [start, end]) => {
-    const range = document.createRange(); const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
-    let at = 0, from = null, to = null;
-    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-        const length = node.data.length;
-        if (from === null && start < at + length) from = [node, start - at];
-        if (to === null && end <= at + length) to = [node, end - at];
-        at += length;
-    }
-    range.setStart(...from); range.setEnd(...to);
-    const boxes = [...range.getClientRects()].filter(box => box.width > 0);
-    return [boxes[0], boxes.at(-1)].map(({left, right, top, bottom}) => ({left, right, y: (top + bottom) / 2})); }"""
 
 
 @pytest.fixture
@@ -52,49 +41,6 @@ def tag(plain) -> Callable[..., PlainPage]:
         return plain(given | options, **look).ready()
 
     return open_one
-
-
-def units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
-def ends(page: PlainPage, text: str, first: str, last: str | None = None) -> tuple[dict[str, float], dict[str, float]]:
-    """Return where the first letter of `first` and the last letter of `last` are on the screen."""
-    last = first if last is None else last
-    begin = text.index(first)
-    end = text.index(last, begin) + len(last)
-    page.text.evaluate("e => e.closest('[data-scroll]').scrollIntoViewIfNeeded?.()")
-    left, _ = page.text.evaluate(MARK, [units(text[:begin]), units(text[: begin + 1])])
-    _, right = page.text.evaluate(MARK, [units(text[: end - 1]), units(text[:end])])
-    return left, right
-
-
-def drag(page: PlainPage, text: str, first: str, last: str | None = None, *, back: bool = False) -> None:
-    """Drag from the first letter of `first` to the last letter of `last`, the press and the release upon them; or back."""
-    left, right = ends(page, text, first, last)
-    left, right = (right, left) if back else (left, right)
-    mouse = page.tab.mouse
-    mouse.move((left["left"] + left["right"]) / 2, left["y"])
-    mouse.down()
-    mouse.move((left["left"] + right["right"]) / 2, (left["y"] + right["y"]) / 2)
-    mouse.move((right["left"] + right["right"]) / 2, right["y"])
-    mouse.up()
-
-
-def click(page: PlainPage, text: str, word: str, *, count: int = 1) -> None:
-    left, _ = ends(page, text, word)
-    page.tab.mouse.click((left["left"] + left["right"]) / 2, left["y"], click_count=count)
-
-
-def shown(page: PlainPage) -> list[tuple[str, int, int, str]]:
-    """Return the spans on the page: label, start, end, origin."""
-    return [
-        tuple(row)
-        for row in page.root.evaluate(
-            """root => [...root.querySelectorAll('[data-testid="span"]')].map(
-                e => [e.dataset.label, Number(e.dataset.start), Number(e.dataset.end), e.dataset.origin])"""
-        )
-    ]
 
 
 def expect_spans(page: PlainPage, text: str, *spans: tuple[str, str]) -> None:
