@@ -70,12 +70,15 @@ function command(name: string, tagger: Tagger): boolean {
   return true;
 }
 
-/** Put the cursor on a word: where something is chosen, else on the first one in sight; pressed again, leave. */
+/**
+ * Put the cursor on a word: where it is already, where something is chosen, else on the first one in sight. It does not
+ * leave the text again, as Escape does: a click has put the cursor there before the key, and without it the arrows turn
+ * over documents.
+ */
 function enter(tagger: Tagger): void {
-  const { marking, mark, document, sheet } = tagger.now;
+  const { marking, document, sheet } = tagger.now;
   if (marking.cursor !== null) {
-    mark({ ...marking, cursor: null, everywhere: false });
-    tagger.say("Left the text.");
+    go(tagger, marking.cursor.head, true);
     return;
   }
   const at = tagger.range?.start ?? sheet.current?.firstInSight() ?? 0;
