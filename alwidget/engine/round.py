@@ -236,7 +236,7 @@ def _entries(
             plan.number,
             rank,
             of,
-            None if np.isnan(score) else round(float(score), 6),
+            round(float(score), 6) if np.isfinite(score) else None,
             float(inclusion[at]) * chosen if known else None,
             learner.description if view.fitted else None,
             line,

@@ -24,7 +24,7 @@ import alwidget as alw
 
 documents = {DOCUMENTS!r}
 session = alw.annotate(
-    documents, labels=["PER", "LOC"], task="tagging", path="{SESSION}", model="auto", strategy="random", seed=1
+    documents, labels=["PER", "LOC"], task="tagging", path="{SESSION}", model="bilstm-crf", strategy="random", seed=1
 )
 """
 PAUSED = f"{CELL}session.pause()\n"
