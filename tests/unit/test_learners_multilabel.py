@@ -363,7 +363,7 @@ def test_a_gpu_learns_several_labels(folder):
 
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA GPU")
-    learner = FineTuned(folder, device="cuda", objective=Binary(), epochs=3, min_steps=60)
+    learner = FineTuned(folder, device="cuda", objective=Binary(), epochs=10, min_steps=300)
     learner.fit(several(150), seed=0)
     test = several(80, seed=9)
     assert micro_f1(test.y, learner.predict_proba(test.documents) >= learner.thresholds) > 0.8
