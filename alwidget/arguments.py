@@ -16,6 +16,7 @@ __all__ = ["Arguments", "read_arguments"]
 
 T = TypeVar("T")
 UNITS = ("documents", "tokens")
+SPAN_UNITS = ("words", "characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def read_arguments(
     labels: Any,
     task: Any,
     overlap: Any,
+    span_unit: Any,
     strategy: Any,
     subsample: Any,
     batch_size: Any,
@@ -43,6 +45,9 @@ def read_arguments(
     given = _tried(problems, lambda: tasks.read_labels(labels)) or ()
     if not isinstance(overlap, bool):
         problems.append(f"overlap={overlap!r}: it must be True or False.")
+    if span_unit not in SPAN_UNITS:
+        hint = near_miss(str(span_unit), SPAN_UNITS)
+        problems.append(f'span_unit={span_unit!r}: it must be "words" or "characters".{hint}')
     known = _tried(problems, lambda: tasks.get(task, [label.name for label in given], overlap=overlap is True))
     chosen = _tried(problems, lambda: _strategy(strategy, known.name)) if known is not None else None
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

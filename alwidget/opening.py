@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from alwidget import learners, strategies, tasks
 from alwidget.arguments import read_arguments
@@ -31,7 +31,7 @@ __all__ = ["annotate", "open"]
 IMPORT_CHUNK = 5000
 LOOKED_AT = 5000
 """Documents whose given answers are checked when a session opens; those of the others, when they are shown."""
-KEPT = ("model", "strategy", "subsample", "batch_size", "batch_unit", "overlap", "guidelines", "seed")
+KEPT = ("model", "strategy", "subsample", "batch_size", "batch_unit", "overlap", "span_unit", "guidelines", "seed")
 """Settings of a session that it is opened with again."""
 SET_ASIDE = ("broken", "empty", "not-text")
 """Kinds of problems whose rows are no documents; the others are only worth knowing."""
@@ -54,6 +54,7 @@ def annotate(
     tokens: str | None = None,
     tags: str | None = None,
     scheme: str | None = None,
+    span_unit: Literal["words", "characters"] = "words",
     path: str | Path | None = None,
     model: str | Learner = "auto",
     strategy: str | Strategy | type[Strategy] = "auto",
@@ -89,6 +90,9 @@ def annotate(
         For spans: the column with the words of each document (without a text they are joined by spaces), the column
         with a tag for each word (which `label` or `prelabel` may name just as well), and their scheme, ``"IOB1"``,
         ``"IOB2"``, ``"BILOU"`` or ``"BIOES"``, found from the tags when left out.
+    span_unit
+        What spans snap to and are tagged by where the data gives no words: ``"words"`` (by Unicode's rule, UAX #29) or
+        ``"characters"``.
     path
         Session directory; by default ``./<name of the data>.alw``.
     model
@@ -135,6 +139,7 @@ def annotate(
         labels=labels,
         task=task,
         overlap=overlap,
+        span_unit=span_unit,
         strategy=strategy,
         subsample=subsample,
         batch_size=batch_size,
@@ -155,6 +160,7 @@ def annotate(
             label=label or tags,
             prelabel=prelabel,
             tokens=tokens,
+            span_unit=span_unit,
             task=task,
             strict=strict,
             encoding=encoding,
@@ -175,6 +181,7 @@ def annotate(
         "batch_size": batch_size,
         "batch_unit": batch_unit,
         "overlap": overlap or None,
+        "span_unit": None if pool.span_unit == "words" else pool.span_unit,
         "guidelines": guidelines,
         "seed": seed,
         "pool": {"fingerprint": pool.fingerprint, "documents": len(pool), "name": pool.name},

@@ -54,7 +54,7 @@ class Predicting:
                 f"documents and a model that does: alw.open(path, data{WRITERS.get(training.task, '')})."
             )
             raise SessionError(message)
-        batch = _batch(texts, text_pair, words=training.words)
+        batch = _batch(texts, text_pair, words=training.words, unit=self._pool.span_unit)
         self._train(learner, training)
         if not len(batch):
             return []
@@ -69,7 +69,7 @@ class Predicting:
                 f'A model of task="{training.task}" has no probabilities of labels for a text; predict gives {what}.'
             )
             raise SessionError(message)
-        batch = _batch(texts, text_pair, words=False)
+        batch = _batch(texts, text_pair, words=False, unit="words")
         self._train(learner, training)
         return learner.predict_proba(batch)
 
@@ -88,7 +88,7 @@ class Predicting:
         self._trained = True
 
 
-def _batch(texts: Sequence[Any], text_pair: Sequence[Any] | None, *, words: bool) -> Batch:
+def _batch(texts: Sequence[Any], text_pair: Sequence[Any] | None, *, words: bool, unit: str) -> Batch:
     """Return texts as a learner sees them, or raise `ArgumentError`."""
     given = [("texts", texts)] if text_pair is None else [("texts", texts), ("text_pair", text_pair)]
     for name, value in given:
@@ -108,6 +108,7 @@ def _batch(texts: Sequence[Any], text_pair: Sequence[Any] | None, *, words: bool
     keys = [content_hash(text, (seconds[i] or None) if seconds else None) for i, text in enumerate(firsts)]
     if not words:
         return Batch(firsts, keys, seconds)
-    from alwidget.tasks.words import word_spans
+    from alwidget.tasks.words import character_spans, word_spans
 
-    return Batch(firsts, keys, seconds, [word_spans(text) for text in firsts])
+    read = character_spans if unit == "characters" else word_spans
+    return Batch(firsts, keys, seconds, [read(text) for text in firsts])

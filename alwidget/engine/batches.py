@@ -54,10 +54,10 @@ def lazy_batch(pool: Pool, indices: np.ndarray, *, words: bool = False) -> Batch
 
 
 def words_at(pool: Pool, index: int) -> np.ndarray:
-    """Return the words of a document, int32 (L, 2): those that the data gives, else those of `word_spans`."""
+    """Return the words of a document, int32 (L, 2): those that the data gives, else those of the pool's unit."""
     given = pool.given_words(index)
     if given is not None:
         return given
-    from alwidget.tasks.words import word_spans
+    from alwidget.tasks.words import character_spans, word_spans
 
-    return word_spans(pool[index].text)
+    return (character_spans if pool.span_unit == "characters" else word_spans)(pool[index].text)

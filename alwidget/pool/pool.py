@@ -27,6 +27,7 @@ _NEAR = 10_000
 _AHEAD = 1024
 
 Role = str | int | Literal[False] | None
+SpanUnit = Literal["words", "characters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Pool:
         What was set aside, with file and line, and what else there was to say; a thousand of each kind at most.
     set_aside
         How many rows were set aside, all counted.
+    span_unit
+        What spans are made of where the data gives no words: ``"words"`` or ``"characters"``.
     """
 
     def __init__(self, loaded: Loaded) -> None:
@@ -89,6 +92,7 @@ class Pool:
         self.fingerprint: str = meta["fingerprint"]
         self.problems: list[Problem] = reports.from_json(meta["problems"])
         self.set_aside: int = meta["set_aside"]
+        self.span_unit: SpanUnit = "words"
 
     @classmethod
     def load(
@@ -102,6 +106,7 @@ class Pool:
         label: Role = None,
         prelabel: Role = None,
         tokens: Role = None,
+        span_unit: SpanUnit = "words",
         task: str = "classification",
         strict: bool = False,
         encoding: str | None = None,
@@ -123,6 +128,8 @@ class Pool:
         tokens
             For ``task="tagging"``, the column with the words of each document. Without a text they are joined by
             single spaces.
+        span_unit
+            What spans are made of where the data gives no words: ``"words"`` or ``"characters"``.
         task
             What is asked of the documents, which says what the column of answers is usually called.
         strict
@@ -154,7 +161,9 @@ class Pool:
             return data
         given: dict[str, Role] = {"text": text, "text_pair": text_pair, "id": id, "source": source, "label": label}
         given.update({role: name for role, name in (("prelabel", prelabel), ("tokens", tokens)) if name is not None})
-        return cls(load(data, Options(given, strict, encoding, cache_dir, progress, task)))
+        pool = cls(load(data, Options(given, strict, encoding, cache_dir, progress, task)))
+        pool.span_unit = span_unit
+        return pool
 
     def __len__(self) -> int:
         return len(self._store)

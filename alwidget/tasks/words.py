@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["word_spans"]
+__all__ = ["character_spans", "word_spans"]
 
 FLAG_LETTERS = re.compile("(?:[\U0001f1e6-\U0001f1ff]{2}){32,}")
 """Runs in which `regex` counts from the run's beginning for every cluster, which is best kept near."""
@@ -67,6 +67,25 @@ def word_spans(text: str) -> np.ndarray:
             found.append((start, end))
         elif not text[start:end].isspace():
             found.append(_trimmed(text, start, end))
+    return np.fromiter(chain.from_iterable(found), dtype=np.int32, count=2 * len(found)).reshape(-1, 2)
+
+
+def character_spans(text: str) -> np.ndarray:
+    """Return what a reader takes for the characters of a text, white space dropped: int32 (L, 2), in code points.
+
+    For scripts without spaces and for labels that begin within a word. A letter with its marks is one (a grapheme
+    cluster), as is an emoji of several people.
+
+    Examples
+    --------
+    >>> text = "né 👩🏽\u200d🚀"
+    >>> [text[start:end] for start, end in character_spans(text)]
+    ['n', 'é', '👩🏽\u200d🚀']
+    """
+    import numpy as np
+
+    ends = [0, *_cluster_ends(text)]
+    found = [(start, end) for start, end in pairwise(ends) if not text[start:end].isspace()]
     return np.fromiter(chain.from_iterable(found), dtype=np.int32, count=2 * len(found)).reshape(-1, 2)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import alwidget as alw
+from alwidget.engine import words_at
 from alwidget.errors import ArgumentError, LabelError, SessionError
 from alwidget.interop import read
 from alwidget.learners.reader import Reader
@@ -144,6 +145,17 @@ def test_overlap_is_remembered(tmp_path: Path) -> None:
         pytest.raises(LabelError, match="overlap=True"),
     ):
         session.record(doc, both)
+
+
+def test_spans_may_be_made_of_characters_and_a_resumed_session_remembers(tmp_path: Path) -> None:
+    data = ["東京に 👩‍🚀", "né"]
+    with start("tagging", tmp_path / "s.alw", data, span_unit="characters") as session:
+        words = [data[0][a:b] for a, b in words_at(session.pool, 0)]
+        assert words == ["東", "京", "に", "👩‍🚀"]
+    with alw.open(tmp_path / "s.alw", data, model=SmallTagger()) as session:
+        assert [data[1][a:b] for a, b in words_at(session.pool, 1)] == ["n", "é"]
+    with pytest.raises(ArgumentError, match='"words" or "characters"'):
+        start("tagging", tmp_path / "t.alw", data, span_unit="letters")
 
 
 def test_arguments_that_do_not_fit_the_task(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -10,7 +11,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from alwidget.tasks.words import word_spans
+from alwidget.tasks.words import character_spans, word_spans
 
 
 def words(text):
@@ -61,6 +62,17 @@ def test_offsets_are_code_points_in_int32():
 ODD = st.text(
     alphabet="aZ1,.'\":;_ \t\r\n\u00ad\u200d\u0301\u0308🇩🇪👩👧🏽❤\ufe0f漢かカﾞ한각א׳น้ำ\u0600नक्ष\u2028\ufeff\u200b-٣\u094d\ud83d"
 )
+
+
+@given(st.one_of(st.text(), ODD))
+def test_characters_are_whole_and_every_word_is_made_of_them(text):
+    characters = character_spans(text).tolist()
+    covered = {at for start, end in characters for at in range(start, end)}
+    assert {at for at, letter in enumerate(text) if not letter.isspace()} <= covered
+    edges = {edge for pair in characters for edge in pair}
+    assert all(start in edges and end in edges for start, end in word_spans(text).tolist())
+    assert all(a < b for a, b in characters)
+    assert all(b <= c for (_, b), (c, _) in itertools.pairwise(characters))
 
 
 @given(st.one_of(st.text(), ODD))
