@@ -14,6 +14,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import VectorMemory
+from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pooling import Pooling
 from alwidget.learners.surprisal import WithSurprisal
@@ -124,16 +125,10 @@ class FineTuned(WithSurprisal):
         if self._model is not None:
             return
         _ = self.options
-        import torch
 
-        if progress is not None:
-            progress(f"loading {self.label}", 0, 1)
-        if stop is not None:
-            stop.check()
-        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._adopt(self._fresh(self.folder, ("0", "1"), seed=0), ())
-        if progress is not None:
-            progress(f"loading {self.label}", 1, 1)
+        with loading(self.label, stop, progress):
+            self.device = device_or_best(self.device)
+            self._adopt(self._fresh(self.folder, ("0", "1"), seed=0), ())
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -213,19 +208,16 @@ class FineTuned(WithSurprisal):
             "problem": self.objective.problem,
             "thresholds": self._thresholds.tolist(),
         }
-        (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "alwidget.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "alwidget.json").read_text(encoding="utf-8"))
             classes = tuple(map(str, about["classes"]))
             problem = about.get("problem", Single.problem)
             thresholds = np.array(about.get("thresholds", ()), dtype=np.float64)
-        except (OSError, ValueError, KeyError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         if problem != self.objective.problem:
             message = f"The model in {path} was trained for another task ({problem.replace('_', ' ')})."
             raise ModelError(message)

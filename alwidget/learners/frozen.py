@@ -12,6 +12,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
+from alwidget.learners.checkpoints import loading, reading, write_json
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.pairs import pair_vectors
@@ -93,14 +94,11 @@ class FrozenEncoder(WithSurprisal):
         """Load torch, the weights and the index of what is cached; idempotent."""
         if self._cache is not None:
             return
-        if progress is not None:
-            progress(f"loading {self.label}", 0, 1)
-        if stop is not None:
-            stop.check()
-        self.encoder.load()
-        self._cache = EmbeddingCache(self._cache_dir or default_cache_dir(), self.encoder.identity, self.encoder.dim)
-        if progress is not None:
-            progress(f"loading {self.label}", 1, 1)
+        with loading(self.label, stop, progress):
+            self.encoder.load()
+            self._cache = EmbeddingCache(
+                self._cache_dir or default_cache_dir(), self.encoder.identity, self.encoder.dim
+            )
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -154,7 +152,7 @@ class FrozenEncoder(WithSurprisal):
         path.mkdir(parents=True, exist_ok=True)
         self.head.save(path)
         about = {"format": "alwidget-frozen/1", "encoder": self.encoder.identity, "classes": list(self._classes)}
-        (path / "frozen.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "frozen.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -165,12 +163,9 @@ class FrozenEncoder(WithSurprisal):
             It is not there, broken, or was trained on vectors of another encoder.
         """
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "frozen.json").read_text(encoding="utf-8"))
             classes, encoder = tuple(map(str, about["classes"])), about["encoder"]
-        except (OSError, ValueError, KeyError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         if encoder != self.encoder.identity:
             message = f"The head in {path} was trained on vectors of another encoder than {self.label}; train again."
             raise ModelError(message)

@@ -12,6 +12,7 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Generated, Labelled, Progress, Report, Stop
+from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.frozen import FrozenEncoder
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.tokens import Tokeniser, Tokens, quiet_transformers
@@ -117,23 +118,17 @@ class Seq2Seq:
         if self._model is not None:
             return
         _ = self.options
-        import torch
 
         from alwidget.learners.seq2seq import load_writer, source_limit
 
-        if progress is not None:
-            progress(f"loading {self.label}", 0, 1)
-        if stop is not None:
-            stop.check()
-        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        model = load_writer(self.folder)
-        limit = source_limit(model)
-        self._sources = Tokeniser(self.folder, max_length=self.max_length, limit=limit)
-        self._targets = Tokeniser(self.folder, max_length=self.max_target, limit=limit)
-        self._room = min(self.max_target, limit - 1)  # the decoder reads a start of its own first
-        self._adopt(model.to(self.device), self._room)
-        if progress is not None:
-            progress(f"loading {self.label}", 1, 1)
+        with loading(self.label, stop, progress):
+            self.device = device_or_best(self.device)
+            model = load_writer(self.folder)
+            limit = source_limit(model)
+            self._sources = Tokeniser(self.folder, max_length=self.max_length, limit=limit)
+            self._targets = Tokeniser(self.folder, max_length=self.max_target, limit=limit)
+            self._room = min(self.max_target, limit - 1)  # the decoder reads a start of its own first
+            self._adopt(model.to(self.device), self._room)
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -225,19 +220,16 @@ class Seq2Seq:
             self._ready(self._model).save_pretrained(str(path))
             self._ready(self._sources).inner.save_pretrained(str(path))
         about = {"format": "alwidget-seq2seq/1", "base": self.label, "prefix": self.prefix, "longest": self._longest}
-        (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "alwidget.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
         from alwidget.learners.seq2seq import load_writer
 
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "alwidget.json").read_text(encoding="utf-8"))
             longest, prefix = int(about["longest"]), str(about["prefix"])
-        except (OSError, ValueError, KeyError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         self.prepare()
         self._adopt(load_writer(path).to(self.device), longest)
         self.prefix = prefix

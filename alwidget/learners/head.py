@@ -11,6 +11,7 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Stop
+from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.softmax import fit_softmax, log_softmax, map_temperature, reduced
 from alwidget.learners.threads import one_blas_thread
 
@@ -192,23 +193,19 @@ class Head:
             "class_weight": self.class_weight,
             "ridge": self._ridge,
         }
-        (path / "head.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_json(path / "head.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        try:
+        with reading(path):
             arrays = load_file(str(path / "head.safetensors"))
             about = json.loads((path / "head.json").read_text(encoding="utf-8"))
             self._seen = np.array(about["seen"], dtype=bool)
             self._unseen_share = float(about["unseen_share"])
             self.class_weight, self._ridge = about["class_weight"], about["ridge"]
             self._weights, self._bias = arrays["weights"], arrays["bias"]
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
 
 
 def checked_weights(given: np.ndarray | None, n: int) -> np.ndarray:

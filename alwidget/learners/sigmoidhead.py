@@ -10,6 +10,7 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Stop
+from alwidget.learners.checkpoints import write_json
 from alwidget.learners.head import FEW, HeadFit, checked_weights, prepared
 from alwidget.learners.sigmoid import binary_losses, fit_sigmoid, shared_temperature, sigmoid
 from alwidget.learners.softmax import Fitted, reduced
@@ -131,7 +132,7 @@ class SigmoidHead:
         arrays = {"weights": np.ascontiguousarray(W), "bias": b, "thresholds": self._thresholds}
         save_file(arrays, str(path / "head.safetensors"))
         about = {"kind": "sigmoid", "class_weight": self.class_weight, "ridge": self._ridge}
-        (path / "head.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_json(path / "head.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""

@@ -15,6 +15,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
 from alwidget.learners.cache import VectorMemory
+from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.pairs import counted_pair
 from alwidget.learners.threads import one_blas_thread
@@ -168,22 +169,18 @@ class TfIdf:
         self.head.save(path)
         save_file({"idf": self._idf, "projection": self._projection}, str(path / "words.safetensors"))
         about = {"format": "alwidget-tfidf/1", "classes": list(self._classes), "words": list(self._words)}
-        (path / "tfidf.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "tfidf.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "tfidf.json").read_text(encoding="utf-8"))
             arrays = load_file(str(path / "words.safetensors"))
             words, classes = {str(w): i for i, w in enumerate(about["words"])}, tuple(map(str, about["classes"]))
             idf, projection = arrays["idf"], arrays["projection"]
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         self.head.load(path)
         self._words, self._idf, self._projection, self._classes = words, idf, projection, classes
         self._given = True

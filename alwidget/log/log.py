@@ -272,8 +272,8 @@ def _make(where: Path, info: SessionInfo) -> tuple[SessionInfo, OSError | None]:
     """
     try:
         session_file.prepare(where)
-        if session_file.load(where) is None:
-            info = session_file.create(where, info, str(os.getpid()))
+        # another process may have made it since it was looked for, and then that is the session
+        info = session_file.load(where) or session_file.create(where, info, str(os.getpid()))
     except OSError as error:
         return info, error
     return info, None

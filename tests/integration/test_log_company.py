@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from alwidget.log import Log, StoredDocument, check, read_session
+from alwidget.log import Log, StoredDocument, check, read_session, session_file
 from alwidget.tasks import read_labels
 
 CHILD = Path(__file__).parents[1] / "log_child.py"
@@ -99,6 +99,21 @@ def test_two_processes_write_and_see_each_other(tmp_path):
     clients = {entry.client for entry in state.history(None)}
     assert clients == {f"{who}-{i}" for who in ("ana", "bob") for i in range(150)}
     assert check(folder, repair=True).ok
+
+
+def test_a_session_that_another_process_makes_at_the_last_moment_is_the_session(tmp_path, monkeypatch):
+    folder, prepare, first = tmp_path / "s.alw", session_file.prepare, []
+
+    def overtaken(path: Path) -> None:
+        prepare(path)
+        if not first:
+            first.append(session_file.new("classification", read_labels(["A", "B"]), {}, open_labels=False))
+            session_file.create(path, first[0], "another")
+
+    monkeypatch.setattr(session_file, "prepare", overtaken)
+    with start(folder) as log:
+        assert log.session_id == first[0].session
+    assert read_session(folder).info.session == first[0].session
 
 
 def run(name: str, *arguments: object) -> str:

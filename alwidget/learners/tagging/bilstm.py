@@ -12,6 +12,7 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
+from alwidget.learners.checkpoints import device_or_best, reading, write_json
 from alwidget.learners.tagging.neural import Memory, NetworkTagger, Output, WindowExamples
 from alwidget.learners.tagging.targets import offsets_of, targets_of, training_weights, words_of
 from alwidget.learners.tagging.windows import Pieces, Windows
@@ -102,10 +103,9 @@ class BiLstmCrf(NetworkTagger):
         _ = self.options
         if stop is not None:
             stop.check()
-        import torch
 
         del progress
-        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = device_or_best(self.device)
         self._adopt(self._fresh(NO_CLASSES, seed=0), ())
 
     def fit(
@@ -156,23 +156,19 @@ class BiLstmCrf(NetworkTagger):
         state = self._network().state_dict()
         save_file({k: v.detach().cpu().contiguous() for k, v in state.items()}, str(path / "model.safetensors"))
         about = {"format": "alwidget-bilstm-crf/1", "classes": list(self._classes)}
-        (path / "bilstm.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "bilstm.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         path = Path(path)
         self.prepare()
-        try:
+        with reading(path):
             about = json.loads((path / "bilstm.json").read_text(encoding="utf-8"))
             classes = tuple(map(str, about["classes"]))
             model = self._fresh(tag_names(classes), seed=0)
             model.load_state_dict(load_file(str(path / "model.safetensors")))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         self._adopt(model, classes)
 
     def _fresh(self, tags: tuple[str, ...], seed: int) -> BiLstm:

@@ -11,6 +11,7 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
+from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.finetune import TOKENS
 from alwidget.learners.tagging.decoding import best_tags
 from alwidget.learners.tagging.neural import Memory, NetworkTagger, Output, WindowExamples
@@ -108,16 +109,10 @@ class FineTunedTagger(NetworkTagger):
         if self._model is not None:
             return
         _ = self.options
-        import torch
 
-        if progress is not None:
-            progress(f"loading {self.label}", 0, 1)
-        if stop is not None:
-            stop.check()
-        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._adopt(self._fresh(self.folder, NO_CLASSES, seed=0), ())
-        if progress is not None:
-            progress(f"loading {self.label}", 1, 1)
+        with loading(self.label, stop, progress):
+            self.device = device_or_best(self.device)
+            self._adopt(self._fresh(self.folder, NO_CLASSES, seed=0), ())
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -171,17 +166,14 @@ class FineTunedTagger(NetworkTagger):
             self._model.save_pretrained(str(path))
             self._tokeniser.inner.save_pretrained(str(path))
         about = {"format": "alwidget-finetuned-tagger/1", "classes": list(self._classes), "base": self.label}
-        (path / "alwidget.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "alwidget.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "alwidget.json").read_text(encoding="utf-8"))
             classes, kind = tuple(map(str, about["classes"])), about["format"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         if not str(kind).startswith("alwidget-finetuned-tagger/"):
             message = f"The model in {path} was trained for another task ({kind})."
             raise ModelError(message)

@@ -12,6 +12,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Span, Stop, TokenProbs
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
+from alwidget.learners.checkpoints import loading, reading, write_json
 from alwidget.learners.head import Head
 from alwidget.learners.tagging.shapes import WIDTH, word_shapes
 from alwidget.learners.tagging.targets import (
@@ -102,16 +103,11 @@ class FrozenTagger:
         """Load torch, the weights and the index of what is cached; idempotent."""
         if self._words is not None:
             return
-        if progress is not None:
-            progress(f"loading {self.label}", 0, 1)
-        if stop is not None:
-            stop.check()
-        self.encoder.load()
-        folder, identity = self._cache_dir or default_cache_dir(), self.encoder.identity
-        self._documents = EmbeddingCache(folder, f"{identity} mean", self.encoder.dim)
-        self._words = EmbeddingCache(folder, identity, self.encoder.dim)
-        if progress is not None:
-            progress(f"loading {self.label}", 1, 1)
+        with loading(self.label, stop, progress):
+            self.encoder.load()
+            folder, identity = self._cache_dir or default_cache_dir(), self.encoder.identity
+            self._documents = EmbeddingCache(folder, f"{identity} mean", self.encoder.dim)
+            self._words = EmbeddingCache(folder, identity, self.encoder.dim)
 
     def fit(
         self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
@@ -203,7 +199,7 @@ class FrozenTagger:
             "classes": list(self._classes),
             "scale": self._scale,
         }
-        (path / "frozen.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(path / "frozen.json", about)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote.
@@ -214,12 +210,9 @@ class FrozenTagger:
             It is not there, broken, or was trained on vectors of another encoder.
         """
         path = Path(path)
-        try:
+        with reading(path):
             about = json.loads((path / "frozen.json").read_text(encoding="utf-8"))
             classes, encoder, scale = tuple(map(str, about["classes"])), about["encoder"], float(about["scale"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = f"The checkpoint in {path} cannot be read: {error}"
-            raise ModelError(message) from error
         if encoder != self.encoder.identity:
             message = f"The head in {path} was trained on vectors of another encoder than {self.label}; train again."
             raise ModelError(message)
