@@ -91,7 +91,11 @@ export class View {
     const theme = follow(this.root, () => this.#connection.theme());
     this.#stops.push(theme.stop, this.#connection.onTheme(theme.update));
     if (typeof ResizeObserver === "function") {
-      const observer = new ResizeObserver(() => this.#measure());
+      // The first of these comes when the host has put the widget into the page: only then it can be seen what is around.
+      const observer = new ResizeObserver(() => {
+        theme.update();
+        this.#measure();
+      });
       observer.observe(this.root);
       this.#stops.push(() => observer.disconnect());
     }

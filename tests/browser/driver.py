@@ -93,9 +93,15 @@ class Widget:
 
     def focus(self) -> None:
         """Put the keyboard into the widget, as a click on the card's document does."""
-        self.text.click(position={"x": 4, "y": 4})
         inside = "root => root.contains(root.getRootNode().activeElement)"
-        assert self.root.evaluate(inside), "a click on the document does not bring the keyboard into the widget"
+        # a notebook that is still settling may take the focus away again, as it does from a person
+        for _ in range(5):
+            self.text.click(position={"x": 4, "y": 4})
+            if self.root.evaluate(inside):
+                return
+            self.page.wait_for_timeout(500)
+        message = "a click on the document does not bring the keyboard into the widget"
+        raise AssertionError(message)
 
     def press(self, *keys: str) -> None:
         """Press keys where the focus is, one after the other."""

@@ -118,6 +118,18 @@ def test_a_suggestion_that_comes_late_moves_nothing(plain):
     assert page.item == "doc-0"
 
 
+def test_follows_a_host_that_puts_it_into_the_page_later(plain):
+    page = plain({}, theme="auto")
+    page.tab.evaluate(
+        """() => { const host = document.createElement('div'); host.dataset.jpThemeLight = 'false';
+                   const el = document.createElement('div'); host.append(el); window.late = host;
+                   const outside = document.createElement('div'); outside.id = 'late';
+                   window.widget.render({model: window.opened.model, el: outside, signal: new AbortController().signal});
+                   el.append(outside); document.body.append(host) }"""
+    )
+    expect(page.tab.locator("#late .alwidget-root")).to_have_attribute("data-theme", "dark")
+
+
 def test_follows_a_host_that_changes_its_theme(plain):
     page = plain({}, theme="auto")
     expect(page.root).to_have_attribute("data-theme", "light")
