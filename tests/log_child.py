@@ -265,16 +265,21 @@ def fork_while_open(folder: str) -> None:
     log.append("annotate", id="y", value="A")
     log.refresh()
     assert log.state.labelled == {"x", "y", "own"}
-    # a child that lives on does not keep the lock of a parent that is gone
+    # a child that lives on does not keep the lock of a parent that is gone, once it has begun to live
+    reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
+        os.write(writing, b"!")
         time.sleep(300)
         os._exit(0)
-    log.close()
-    with start(folder) as again:
-        assert again.writer == "ana"
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    try:
+        assert os.read(reading, 1) == b"!"
+        log.close()
+        with start(folder) as again:
+            assert again.writer == "ana"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def be_interrupted(folder: str, times: int, seed: int) -> None:

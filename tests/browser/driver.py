@@ -146,8 +146,9 @@ class Notebook:
 
     def wait_open(self, *, idle: bool = True) -> Notebook:
         """Wait until the notebook is there, and by default until its kernel is idle."""
-        self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=PATIENCE)
-        self.page.evaluate("() => window.jupyterapp.restored.then(() => true)")
+        restored = "() => window.jupyterapp?.restored.then(() => true) ?? false"
+        # The application may go on to an address of its own while it starts; a wait outlives that, an evaluation does not.
+        self.page.wait_for_function(restored, timeout=PATIENCE)
         self.page.locator(".jp-Notebook").first.wait_for(timeout=PATIENCE)
         kernel = f"{CURRENT}?.sessionContext?.session?.kernel"
         condition = f'{kernel}?.status === "idle"' if idle else f"!!{kernel}"
