@@ -28,7 +28,7 @@ _ABILITIES = {
     "surprisal": _Ability(
         "surprisal",
         "how surprised a masked language model is",
-        '"finetune:NAME" with such a model, as bert-base-cased',
+        '"encoder:NAME" or "finetune:NAME" with such a model, as bert-base-cased',
     ),
 }
 

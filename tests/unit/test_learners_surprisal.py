@@ -12,9 +12,19 @@ from scipy.sparse import csr_array
 
 from alwidget import strategies
 from alwidget.errors import AlwidgetError, Cancelled, ModelError
-from alwidget.learners import Batch, FineTuned, FrozenEncoder, Stop, TfIdf, offline
+from alwidget.learners import (
+    Batch,
+    FineTuned,
+    FineTunedTagger,
+    FrozenEncoder,
+    FrozenTagger,
+    Stop,
+    TfIdf,
+    offline,
+)
 from alwidget.learners.surprisal import MaskedLM, chosen_tokens
 from alwidget.strategies import ArrayView
+from tagging_data import tagging
 from tiny_models import batch, labelled, make_masked, make_tiny, sentences
 
 SPECIAL = np.array([0, 2, 3, 4])
@@ -206,17 +216,21 @@ def test_the_encoder_on_every_machine_has_no_head():
         MaskedLM(found, device="cpu").load()
 
 
-@pytest.mark.parametrize("kind", ["frozen", "finetuned"])
+@pytest.mark.parametrize("kind", ["frozen", "finetuned", "frozen tagger", "finetuned tagger"])
 def test_learners_offer_it_and_alps_clusters_it(kind, folder, tmp_path):
     if kind == "frozen":
         learner = FrozenEncoder(folder, cache_dir=tmp_path, device="cpu", dtype="fp32")
-    else:
+    elif kind == "finetuned":
         learner = FineTuned(folder, device="cpu", epochs=1)
+    elif kind == "frozen tagger":
+        learner = FrozenTagger(folder, cache_dir=tmp_path, device="cpu", dtype="fp32")
+    else:
+        learner = FineTunedTagger(folder, device="cpu", epochs=1, min_steps=1)
     documents = batch(TEXTS)
     before = learner.surprisal(documents, seed=4, length=32)
     expected = MaskedLM(folder, device="cpu").surprisal(documents, seed=4, length=32)
     np.testing.assert_allclose(before.toarray(), expected.toarray(), atol=1e-5)
-    learner.fit(labelled(20), seed=0)  # it stays that of the pretrained model
+    learner.fit(tagging(20) if "tagger" in kind else labelled(20), seed=0)  # it stays that of the pretrained model
     assert np.array_equal(learner.surprisal(documents, seed=4, length=32).toarray(), before.toarray())
     view = ArrayView(surprisal=before)
     picked = strategies.get("alps", length=32).select(view, 6, np.random.default_rng(0)).indices

@@ -12,9 +12,11 @@ import alwidget as alw
 from alwidget.engine import words_at
 from alwidget.errors import ArgumentError, LabelError, SessionError
 from alwidget.interop import read
+from alwidget.learners import FrozenTagger
 from alwidget.learners.reader import Reader
 from alwidget.learners.tfidf import TfIdf
 from small_tasks import ANIMALS, LABELS, ORACLES, SmallSeveral, SmallTagger, SmallWriter, texts
+from tiny_models import make_masked
 
 MODELS = {"multilabel": SmallSeveral, "tagging": SmallTagger, "generation": SmallWriter}
 KEYS = {"multilabel": "labels", "tagging": "spans", "generation": "target"}
@@ -156,6 +158,13 @@ def test_spans_may_be_made_of_characters_and_a_resumed_session_remembers(tmp_pat
         assert [data[1][a:b] for a, b in words_at(session.pool, 1)] == ["n", "é"]
     with pytest.raises(ArgumentError, match='"words" or "characters"'):
         start("tagging", tmp_path / "t.alw", data, span_unit="letters")
+
+
+def test_a_tagger_on_a_masked_language_model_is_asked_by_alps_from_the_first_round(tmp_path: Path) -> None:
+    learner = FrozenTagger(make_masked(tmp_path / "model"), cache_dir=tmp_path / "cache", device="cpu", dtype="fp32")
+    with start("tagging", tmp_path / "s.alw", model=learner, strategy="alps", batch_size=5) as session:
+        result = session.train(wait=True)
+        assert (result.strategy, result.notes, len(result.entries)) == ("alps", (), 5)
 
 
 def test_arguments_that_do_not_fit_the_task(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.finetune import TOKENS
+from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.tagging.decoding import best_tags
 from alwidget.learners.tagging.neural import Memory, NetworkTagger, Output, WindowExamples
 from alwidget.learners.tagging.targets import TINY, offsets_of, targets_of, training_weights, words_of
@@ -32,7 +33,7 @@ LENGTH = 256
 NO_CLASSES = ("O", "B-?", "I-?")
 
 
-class FineTunedTagger(NetworkTagger):
+class FineTunedTagger(WithSurprisal, NetworkTagger):
     """A transformer with a linear layer on the first piece of each word, trained on all labels.
 
     The other pieces of a word are read and not learned. Documents longer than the model takes are read in windows that
@@ -151,6 +152,9 @@ class FineTunedTagger(NetworkTagger):
             dynamics=examples.dynamics(tuple(labelled.documents.keys)),
             extra={"steps": history.steps, "losses": tuple(history.losses), "words": len(y)},
         )
+
+    def _masked_folder(self) -> tuple[Path, str | None]:
+        return self.folder, self.device
 
     def save(self, path: Path) -> None:
         """Write a checkpoint that transformers reads: safetensors, config.json, tokenizer.json."""

@@ -14,6 +14,7 @@ from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, 
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.checkpoints import loading, reading, write_json
 from alwidget.learners.head import Head
+from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.tagging.shapes import WIDTH, word_shapes
 from alwidget.learners.tagging.targets import (
     by_words,
@@ -40,7 +41,7 @@ FLUSH = 4096
 """Words that a crash may cost."""
 
 
-class FrozenTagger:
+class FrozenTagger(WithSurprisal):
     """Vectors of words from a pretrained encoder, kept on disk, with what the words look like, and a logistic head.
 
     Each word is classified for itself, with its context in its vector; the tags of a document are then the likeliest
@@ -187,6 +188,9 @@ class FrozenTagger:
         if self._documents is None:
             return np.zeros(len(documents), dtype=bool)
         return self._documents.has(documents.keys)
+
+    def _masked_folder(self) -> tuple[Path, str | None]:
+        return self.encoder.folder, self.encoder.device
 
     def save(self, path: Path) -> None:
         """Write the head and what it belongs to; the encoder's weights stay where they are."""
