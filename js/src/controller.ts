@@ -1,20 +1,16 @@
 /** What a person can do, whatever they did it with: keys, buttons and panels all end here. */
-import { excerpt, plural } from "./lib/format";
+import { Fetcher } from "./fetching";
+import { excerpt, message, plural } from "./lib/format";
 import { isItem } from "./memory";
 import type { Decide, Item } from "./protocol";
 import { canTurn } from "./state/drafts";
 import { isLive } from "./state/line";
 import { canUndo, counts, labels, shownItem } from "./state/selectors";
 import type { Store } from "./state/store";
-import type { PanelName, PromptName, State } from "./state/types";
+import type { PanelName, PromptName } from "./state/types";
 import type { DecideFields, Sync } from "./sync";
 import { accepts, rulesOf } from "./tasks";
 import type { Timings } from "./timings";
-
-const PREFETCH_BELOW = 10;
-const PREFETCH = 20;
-/** After an answer that brought nothing new, so that a kernel that has nothing ready is not asked without end. */
-const PREFETCH_PAUSE_MS = 2_000;
 
 /** What a card does with a label that was picked, by key, by button or by typing. */
 export type TakeLabel = (name: string, at?: number) => void;
@@ -25,14 +21,14 @@ export class Controller {
   readonly #timings: Timings;
   #shown: string | null = null;
   #shownAt = performance.now();
-  #askAgainAt = Number.NEGATIVE_INFINITY;
-  readonly #fetching = new Set<string>();
+  readonly #fetcher: Fetcher;
   #take: TakeLabel | null = null;
 
   constructor(store: Store, sync: Sync, timings: Timings) {
     this.store = store;
     this.#sync = sync;
     this.#timings = timings;
+    this.#fetcher = new Fetcher(store, sync);
   }
 
   /** To be called after every change: notes when a card came, and asks for what will be needed. */
@@ -42,10 +38,10 @@ export class Controller {
       this.#shown = state.shown;
       this.#shownAt = performance.now();
       if (state.shown !== null && !state.items.has(state.shown)) {
-        void this.#load(state.shown);
+        void this.#fetcher.load(state.shown);
       }
     }
-    this.#prefetch(state);
+    this.#fetcher.prefetch();
   }
 
   // Decisions ----------------------------------------------------------------------------------------------------
@@ -400,50 +396,4 @@ export class Controller {
     const following = !next ? "" : item === null ? ` ${plural(left, "document")} left.` : ` Document${number}.`;
     this.store.dispatch({ type: "announce", text: `${text}${following}`.trim() });
   }
-
-  #prefetch(state: State): void {
-    const ahead = state.queue.length - 1;
-    const now = performance.now();
-    const wanted = state.live && state.link.kind === "live" && !state.asking && state.session?.readOnly === false;
-    const enough = ahead >= PREFETCH_BELOW || state.queue.length >= counts(state).remaining;
-    if (!wanted || enough || now < this.#askAgainAt) {
-      return;
-    }
-    this.#askAgainAt = now + PREFETCH_PAUSE_MS;
-    const waiting = [...state.pending.values()].flatMap(({ decide }) => (decide.item === null ? [] : [decide.item]));
-    const exclude = [...new Set([...state.queue, ...waiting])];
-    this.store.dispatch({ type: "asking", asking: true });
-    this.#sync.request("items", { limit: PREFETCH, exclude }).then(
-      (data) => {
-        const items = Array.isArray(data) ? data.filter(isItem) : [];
-        const held = this.store.state.items;
-        if (items.some(({ item }) => !held.has(item))) {
-          this.#askAgainAt = Number.NEGATIVE_INFINITY;
-        }
-        this.store.dispatch({ type: "items", items });
-      },
-      () => this.store.dispatch({ type: "asking", asking: false }),
-    );
-  }
-
-  async #load(id: string): Promise<void> {
-    if (this.#fetching.has(id)) {
-      return;
-    }
-    this.#fetching.add(id);
-    try {
-      const data = await this.#sync.request("item", { item: id });
-      if (isItem(data)) {
-        this.store.dispatch({ type: "loaded", item: data });
-      }
-    } catch (error) {
-      this.#sync.toast("warning", message(error));
-    } finally {
-      this.#fetching.delete(id);
-    }
-  }
-}
-
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

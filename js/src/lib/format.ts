@@ -81,3 +81,8 @@ export function excerpt(text: string, length = 120): string {
   const points = Array.from(flat);
   return points.length <= length ? flat : `${points.slice(0, length - 1).join("")}…`;
 }
+
+/** What went wrong, in words. */
+export function message(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
