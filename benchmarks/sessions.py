@@ -18,7 +18,10 @@ import alwidget as alw
 from alwidget import oracle, tasks
 from alwidget.learners.base import Learner
 from alwidget.tasks.tags import spans_of
+from alwidget.tasks.words import word_spans
 
+WORDS = "words in the labelled documents"
+COVERED = "mean cosine of a test document to the labelled one nearest to it"
 ROOT = Path(__file__).parents[1]
 
 
@@ -158,8 +161,15 @@ def _session(study: Study, corpus: Corpus, strategy: str, seed: int) -> tuple[or
                 session, corpus.gold, corpus.test, rounds=study.rounds, batch_size=study.batch_size, predict=nearest
             )
             curve = oracle.Curve(strategy, tuple(points))
-            extra = {"coverage": coverage(session, learner, list(corpus.test.texts))} if reads_only else {}
+            extra = _beside(session, learner if reads_only else None, corpus, study.task)
             return curve, extra, session.status.model
+
+
+def _beside(session: alw.Session, reader: Learner | None, corpus: Corpus, task: str) -> dict[str, float]:
+    """Return what else tells of the labelled documents: for spans how long they are, for texts whom they stand for."""
+    if task == "tagging":
+        return {WORDS: float(sum(len(word_spans(row.text)) for row in session.annotations))}
+    return {} if reader is None else {COVERED: coverage(session, reader, list(corpus.test.texts))}
 
 
 def _document(row: dict[str, Any], task: str) -> dict[str, Any]:

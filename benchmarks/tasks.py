@@ -223,7 +223,8 @@ def verdicts(outcome: Outcome) -> list[str]:
     for name, seeds in outcome.extra.items():
         for key in seeds[0] if seeds else ():
             values = np.array([seed[key] for seed in seeds])
-            said.append(f"{name}: {key} of the test documents at the end {values.mean():.3f} ± {values.std():.3f}.")
+            digits = 0 if values.mean() > 10 else 3
+            said.append(f"{name}, {key}: {values.mean():,.{digits}f} ± {values.std():,.{digits}f}.")
     return said
 
 
