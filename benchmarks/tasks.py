@@ -78,7 +78,7 @@ STUDIES = (
         pool=180,
         test=300,
         seeds=1,
-        note="The encoder was made for English and knows hardly any of the ideographs. It is here to be compared with.",
+        note="The encoder was made for English and knows hardly any of the ideographs. Here to compare with.",
     ),
     Study(
         "GoEmotions, 28 emotions, several a comment",
@@ -99,8 +99,8 @@ STUDIES = (
         batch_size=30,
         pool=1200,
         test=300,
-        note="No model that writes is at hand offline, so ROUGE is that of the claim of the nearest labelled document: "
-        "how well the labelled ones stand for the others. IDDS draws nothing at random.",
+        note="No model that writes is at hand offline: ROUGE is that of the claim of the nearest labelled document, "
+        "which tells how well the labelled ones stand for the others. IDDS draws nothing at random.",
     ),
     Study(
         "Debates, claims written by a small model from scratch",
