@@ -59,7 +59,7 @@ STUDIES = (
         ("mnlp", "random"),
         pool=2000,
         test=600,
-        note="Tokens are joined by spaces. The budget is counted in sentences; how many words those have stands below.",
+        note="Tokens are joined by spaces. The budget is counted in sentences; their words stand below.",
     ),
     Study(
         "Wikipedia, Japanese entities, BiLSTM-CRF",
@@ -120,8 +120,8 @@ STUDIES = (
         pool=1200,
         test=60,
         seeds=1,
-        note="Two layers and 8,000 words, untrained before: what it writes scores no better than somebody else's claim. Whether "
-        "choosing helps a model that can write, such as BART, cannot be measured without its weights.",
+        note="Two layers and 8,000 words, untrained before: what it writes is no better than somebody else's claim. "
+        "Whether choosing helps a model that can write, such as BART, cannot be measured without its weights.",
     ),
     Study(
         "NLI, premise and hypothesis",
