@@ -22,7 +22,10 @@ __all__ = [
     "Report",
     "Span",
     "Stop",
+    "SupportsBase",
+    "SupportsFeatures",
     "SupportsGeneration",
+    "SupportsPasses",
     "SupportsTokens",
     "TokenProbs",
 ]
@@ -249,6 +252,41 @@ class Learner(Protocol):
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote; nothing is unpickled."""
+
+
+@runtime_checkable
+class SupportsPasses(Protocol):
+    """A learner with dropout that can be left on: class probabilities of several passes."""
+
+    def predict_passes(
+        self, documents: Batch, passes: int, *, seed: int, consistent: bool = False, stop: Stop | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield probabilities (n, C), one pass at a time; only dropout is switched, and evaluation mode restored.
+
+        With `consistent` a pass drops the same units for all documents. The same seed gives the same passes.
+        """
+
+
+@runtime_checkable
+class SupportsFeatures(Protocol):
+    """A learner whose last layer is linear. Without `features` of its own, `embed` returns what that layer reads."""
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (C, f) and bias (C,) of the last layer."""
+
+    def features(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return what the last layer reads, float32 (n, f)."""
+
+
+@runtime_checkable
+class SupportsBase(Protocol):
+    """A learner whose vectors change as it trains, and that has the pretrained ones, too."""
+
+    def base_embed(
+        self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Return vectors of the pretrained encoder, float32 (n, d)."""
 
 
 @runtime_checkable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,9 @@ NEEDS_MODEL = frozenset(
         "labelled_probs",
         "mc_probs",
         "dynamics",
+        "features",
+        "labelled_features",
+        "head",
         "token_probs",
         "token_states",
         "token_passes",
@@ -27,6 +30,8 @@ NEEDS_MODEL = frozenset(
     }
 )
 """What of a view means nothing before a model is trained; vectors and surprisal come from a pretrained one."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,14 @@ class Ranked:
         Positions into the view's candidates (0 … N-1), int64, unique, shape (k,).
     scores
         float64, shape (k,), larger = ask first; NaN where the strategy has no score for a single document.
+    every
+        The score of every candidate, float64 (N,), NaN where it has none; None where no document has a score of its
+        own. What subsampling by the last scores reads.
     """
 
     indices: np.ndarray
     scores: np.ndarray
+    every: np.ndarray | None = None
 
 
 class Tags(Protocol):
@@ -139,6 +148,44 @@ class View(Protocol):
         """Vectors of the labelled documents, float32 (n, d)."""
 
     @property
+    def base_embeddings(self) -> np.ndarray:
+        """Vectors of the candidates that no training changes, from the pretrained encoder, float32 (N, d)."""
+
+    @property
+    def labelled_base_embeddings(self) -> np.ndarray:
+        """Those of the labelled documents, float32 (n, d)."""
+
+    def reference_embeddings(self, limit: int) -> np.ndarray:
+        """Return those of a uniform sample of the pool that is the same in every round, float32 (<= limit, d)."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """What the last linear layer of the model reads of the candidates, float32 (N, f)."""
+
+    @property
+    def labelled_features(self) -> np.ndarray:
+        """What it reads of the labelled documents, float32 (n, f)."""
+
+    @property
+    def head(self) -> tuple[np.ndarray, np.ndarray]:
+        """That layer: weights (C, f) and bias (C,); ``features @ weights.T + bias`` are the logits."""
+
+    def mc_probs(self, passes: int, *, consistent: bool = False) -> Iterator[np.ndarray]:
+        """Yield class probabilities of the candidates with dropout on, (N, C), a pass at a time, seeded by the round.
+
+        With `consistent` a pass drops the same units for all documents, so that it is one function of them.
+        """
+
+    def take(self, positions: np.ndarray) -> View:
+        """Return the view of some candidates only, in this order; what is computed already is not computed again."""
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned the first time that it was asked under this name in the session.
+
+        For what costs much and is the same in all rounds, such as clusters of the reference sample.
+        """
+
+    @property
     def lengths(self) -> np.ndarray:
         """Words of each candidate, int64 (N,). For tagging."""
 
@@ -164,7 +211,7 @@ class View(Protocol):
 
     @property
     def dynamics(self) -> Any:
-        """Training dynamics of the last fit (`alwidget.learners.Dynamics`) or None."""
+        """Training dynamics of the last fit (`alwidget.learners.Dynamics`) or None; columns as `labelled`."""
 
     @property
     def sources(self) -> np.ndarray | None:
