@@ -10,6 +10,7 @@ from alwidget.strategies.functional.clustering import alps, kmeans_medoids
 from alwidget.strategies.functional.density import idds, idds_scores
 from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
+from alwidget.strategies.functional.neighbours import nearest
 from alwidget.strategies.functional.scores import (
     breaking_ties,
     entropy,
@@ -35,6 +36,7 @@ __all__ = [
     "label_cardinality",
     "least_confidence",
     "mnlp",
+    "nearest",
     "nsp",
     "random",
     "token_badge",
