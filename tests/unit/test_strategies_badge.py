@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alwidget.errors import StrategyError
-from alwidget.strategies.functional import badge
+from alwidget.strategies.functional import badge, gradients
 from alwidget.strategies.functional.gradients import spread, spread_rows
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.9, 0.05, 0.05]])
@@ -80,7 +82,7 @@ def test_prefixes_are_nested():
     rng = np.random.default_rng(0)
     probs, h = rng.dirichlet(np.ones(4), 100), rng.normal(size=(100, 8)).astype(np.float32)
     assert badge(probs, h, 30, 1)[:10].tolist() == badge(probs, h, 10, 1).tolist()
-    assert spread(np.empty(0), lambda _: np.empty(0), 3, rng).tolist() == []
+    assert spread(np.empty(0), lambda *_: np.empty((0, 0)), 3, rng).tolist() == []
 
 
 def test_it_refuses():
@@ -90,3 +92,52 @@ def test_it_refuses():
         badge(PROBS, H[:2], 1, 0)
     with pytest.raises(StrategyError, match="holds NaN"):
         badge(PROBS, H * np.nan, 1, 0)
+
+
+def expected_third(e):
+    """Return the probability of each vector to be drawn third, by the definition."""
+    apart = ((e[:, None] - e[None]) ** 2).sum(axis=-1)
+    first = int((e**2).sum(axis=1).argmax())
+    second = apart[first] / apart[first].sum()
+    out = np.zeros(len(e))
+    for j, p in enumerate(second):
+        left = np.minimum(apart[first], apart[j])
+        out += p * left / left.sum()
+    return out
+
+
+def test_seeds_that_are_not_settled_yet_count_all_the_same():
+    # close pairs: after one of a pair is drawn the other is hardly ever, though its old distance is large
+    rng = np.random.default_rng(0)
+    e = rng.normal(size=(6, 3)).repeat(2, axis=0) + 0.2 * rng.normal(size=(12, 3))
+    expected = 5000 * expected_third(e)
+    counts = np.bincount([spread_rows(e, 3, np.random.default_rng(s))[2] for s in range(5000)], minlength=12)
+    some = expected > 5
+    assert ((counts - expected)[some] ** 2 / expected[some]).sum() < 31.3  # chi-square, at most 11 degrees, 0.1 %
+    assert counts[~some].sum() < 40
+
+
+@pytest.mark.parametrize(("pending", "refusals"), [(1, 1), (3, 2), (64, 500)])
+def test_how_many_are_settled_together_does_not_change_the_draw(monkeypatch, pending, refusals):
+    rng = np.random.default_rng(1)
+    e = rng.normal(size=(5, 3)).repeat(3, axis=0) + 0.3 * rng.normal(size=(15, 3))
+    monkeypatch.setattr(gradients, "PENDING", pending)
+    monkeypatch.setattr(gradients, "REFUSALS", refusals)
+    expected = 3000 * expected_third(e)
+    counts = np.bincount([spread_rows(e, 3, np.random.default_rng(s))[2] for s in range(3000)], minlength=15)
+    some = expected > 5
+    assert ((counts - expected)[some] ** 2 / expected[some]).sum() < 36.2  # chi-square, at most 14 degrees, 0.1 %
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_memory_at_a_hundred_thousand_documents(multilabel):
+    rng = np.random.default_rng(0)
+    probs, h = rng.dirichlet(np.ones(4), 100_000), rng.standard_normal((100_000, 256), dtype=np.float32)
+    tracemalloc.start()
+    try:
+        found = badge(probs, h, 40, 0, multilabel=multilabel, bias=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(set(found.tolist())) == 40
+    assert most < 64 << 20

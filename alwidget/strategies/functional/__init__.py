@@ -8,9 +8,11 @@ Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `
 
 from alwidget.strategies.functional.clustering import alps, kmeans_medoids
 from alwidget.strategies.functional.density import idds, idds_scores
+from alwidget.strategies.functional.egl import egl, token_egl
 from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
 from alwidget.strategies.functional.neighbours import nearest
+from alwidget.strategies.functional.passes import bald, mc_entropy
 from alwidget.strategies.functional.scores import (
     breaking_ties,
     entropy,
@@ -20,7 +22,7 @@ from alwidget.strategies.functional.scores import (
     top,
 )
 from alwidget.strategies.functional.texts import bleuvar, ensp, nsp
-from alwidget.strategies.functional.tokens import bald, mnlp, token_bald, token_budget, token_entropy
+from alwidget.strategies.functional.tokens import mnlp, token_bald, token_budget, token_entropy
 
 __all__ = [
     "alps",
@@ -28,6 +30,7 @@ __all__ = [
     "bald",
     "bleuvar",
     "breaking_ties",
+    "egl",
     "ensp",
     "entropy",
     "idds",
@@ -35,6 +38,7 @@ __all__ = [
     "kmeans_medoids",
     "label_cardinality",
     "least_confidence",
+    "mc_entropy",
     "mnlp",
     "nearest",
     "nsp",
@@ -42,6 +46,7 @@ __all__ = [
     "token_badge",
     "token_bald",
     "token_budget",
+    "token_egl",
     "token_entropy",
     "top",
     "tyrogue",

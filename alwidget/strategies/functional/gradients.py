@@ -30,6 +30,12 @@ __all__ = ["KINDS", "badge", "projection", "spread", "token_badge", "token_gradi
 KINDS = ("sum", "mean")
 SAME = 4e-6
 """Gradients closer than this, as a share of their squared lengths, are the same up to single precision."""
+PENDING = 16
+"""Seeds whose distances are computed together."""
+REFUSALS = 32
+"""Draws that may be refused before they are computed anyway."""
+
+Inner = Callable[[slice | np.ndarray, np.ndarray], np.ndarray]
 
 
 def badge(
@@ -83,7 +89,7 @@ def badge(
     for rows in steps(*h.shape):
         seen[rows] = np.square(h[rows], dtype=np.float64).sum(axis=1) + bias
     squared = np.square(g).sum(axis=1) * seen
-    return spread(squared, lambda at: (g @ g[at]) * (h @ h[at] + bias), size, rng)
+    return spread(squared, lambda part, at: (g[part] @ g[at].T) * (h[part] @ h[at].T + bias), size, rng)
 
 
 def token_badge(
@@ -175,18 +181,22 @@ def spread_rows(rows: np.ndarray, size: int, rng: np.random.Generator) -> np.nda
     squared = np.empty(len(rows))
     for part in steps(*rows.shape):
         squared[part] = np.square(rows[part], dtype=np.float64).sum(axis=1)
-    return spread(squared, lambda at: rows @ rows[at], size, rng)
+    return spread(squared, lambda part, at: rows[part] @ rows[at].T, size, rng)
 
 
-def spread(squared: np.ndarray, inner: Callable[[int], np.ndarray], size: int, rng: np.random.Generator) -> np.ndarray:
+def spread(squared: np.ndarray, inner: Inner, size: int, rng: np.random.Generator) -> np.ndarray:
     """Return positions drawn as k-means++ seeds, the longest vector first.
+
+    Distances to a new seed are not taken of all vectors at once but of several seeds together, which is one matrix
+    product. Meanwhile positions are drawn by what the distances were before, and kept with the probability by which
+    their own have shrunk since: that is the same draw.
 
     Parameters
     ----------
     squared
         The squared length of each vector, float64 (N,).
     inner
-        Called with a position, returns the inner products of its vector with all, shape (N,).
+        Called with some positions (a slice or an array) and others, returns the inner products of their vectors.
     size
         How many to return.
     rng
@@ -202,24 +212,59 @@ def spread(squared: np.ndarray, inner: Callable[[int], np.ndarray], size: int, r
     size = min(size, n)
     if not size or squared.max() <= 0:
         return rng.permutation(n)[:size].astype(np.int64, copy=False)
-    picked = np.empty(size, dtype=np.int64)
-    picked[0] = squared.argmax()
-    left = np.full(n, np.inf)
-    for i in range(1, size):
-        last = int(picked[i - 1])
-        apart = squared + squared[last] - 2.0 * inner(last)
-        apart[apart <= SAME * (squared + squared[last])] = 0
-        np.minimum(left, apart, out=left)
-        left[last] = 0
-        summed = np.cumsum(left)
-        if summed[-1] <= 0:
+    seeds = _Seeds(squared, inner)
+    picked = [int(squared.argmax())]
+    seeds.pending.append(picked[0])
+    while len(picked) < size:
+        drawn = seeds.draw(rng)
+        if drawn is None:
             free = np.ones(n, dtype=bool)
-            free[picked[:i]] = False
-            picked[i:] = rng.permutation(np.flatnonzero(free))[: size - i]
+            free[picked] = False
+            picked.extend(rng.permutation(np.flatnonzero(free))[: size - len(picked)].tolist())
             break
-        drawn = int(np.searchsorted(summed, rng.random() * summed[-1], side="right"))
-        picked[i] = drawn if drawn < n else int(np.flatnonzero(left)[-1])
-    return picked
+        picked.append(drawn)
+    return np.array(picked, dtype=np.int64)
+
+
+class _Seeds:
+    """Squared distances to the nearest seed, up to date but for the pending seeds."""
+
+    def __init__(self, squared: np.ndarray, inner: Inner) -> None:
+        self.squared, self.inner = squared, inner
+        self.left = np.full(len(squared), np.inf)
+        self.summed = np.empty(0)
+        self.pending: list[int] = []
+
+    def draw(self, rng: np.random.Generator) -> int | None:
+        """Return a position drawn by its squared distance, or None where no distance is left."""
+        if not len(self.summed) or len(self.pending) >= PENDING:
+            self.settle()
+        while self.summed[-1] > 0:
+            for _ in range(REFUSALS):
+                at = int(np.searchsorted(self.summed, rng.random() * self.summed[-1], side="right"))
+                at = at if at < len(self.left) else int(np.flatnonzero(self.left)[-1])
+                if not self.pending or rng.random() * self.left[at] < self.apart(np.array([at]))[0]:
+                    self.pending.append(at)
+                    return at
+            self.settle()
+        return None
+
+    def settle(self) -> None:
+        """Take the pending seeds into account everywhere."""
+        for part in steps(len(self.left), len(self.pending)):
+            np.minimum(self.left[part], self.apart(part), out=self.left[part])
+        self.left[self.pending] = 0
+        self.pending.clear()
+        self.summed = np.cumsum(self.left)
+
+    def apart(self, part: slice | np.ndarray) -> np.ndarray:
+        """Return the squared distance of some vectors to the nearest pending seed."""
+        at = np.array(self.pending)
+        both = self.squared[part, None] + self.squared[at]
+        apart = both - 2.0 * self.inner(part, at)
+        apart[apart <= SAME * both] = 0
+        nearest: np.ndarray = apart.min(axis=1)
+        return nearest
 
 
 def _residual(p: np.ndarray) -> np.ndarray:

@@ -18,13 +18,13 @@ from alwidget.strategies.functional.checks import (
     as_lengths,
     as_log_probs,
     as_offsets,
-    as_probs,
     as_size,
     steps,
 )
+from alwidget.strategies.functional.passes import mutual_information
 from alwidget.strategies.functional.scores import by_chunks, entropy
 
-__all__ = ["AGGREGATES", "bald", "log_confidence", "mnlp", "pooled", "token_bald", "token_budget", "token_entropy"]
+__all__ = ["AGGREGATES", "log_confidence", "mnlp", "pooled", "token_bald", "token_budget", "token_entropy"]
 
 AGGREGATES = ("mean", "max", "sum", "top")
 """How the scores of words become the score of a document."""
@@ -153,36 +153,8 @@ def token_bald(passes: Iterable[tuple[Any, Any]], *, agg: str = "mean", k: int =
             kept[:] = [found]
             yield flat
 
-    each = _mutual_information(flats(), "token_probs")
+    each = mutual_information(flats(), "token_probs")
     return pooled(each, kept[0], agg, k)
-
-
-def bald(mc_probs: Any) -> np.ndarray:
-    """Return how much stochastic passes disagree about each document (BALD, Houlsby et al. 2011; Gal et al. 2017).
-
-    Parameters
-    ----------
-    mc_probs
-        Class probabilities of T ≥ 2 passes with dropout on, shape (T, N, C), or an iterable of T arrays (N, C), of
-        which only sums are kept.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``H(mean_t p^t) - mean_t H(p^t)``, the mutual information of label and weights in nats, float64, shape (N,),
-        at least 0; larger = ask first.
-
-    Raises
-    ------
-    alwidget.errors.StrategyError
-        There are fewer than two passes, or they hold no probabilities of the same documents.
-
-    Examples
-    --------
-    >>> bald([[[0.9, 0.1], [0.5, 0.5]], [[0.1, 0.9], [0.5, 0.5]]]).round(6).tolist()
-    [0.368064, 0.0]
-    """
-    return _mutual_information((as_probs(one, "mc_probs") for one in mc_probs), "mc_probs")
 
 
 def token_budget(indices: Any, lengths: Any, budget: int) -> np.ndarray:
@@ -245,27 +217,6 @@ def pooled(values: np.ndarray, offsets: np.ndarray, agg: str, k: int = 3) -> np.
         total = np.add.reduceat(values, starts)
         out[some] = total / lengths[some] if agg == "mean" else total
     return out
-
-
-def _mutual_information(passes: Iterable[np.ndarray], name: str) -> np.ndarray:
-    """Return H(mean p) - mean H(p) of every row, at least 0, keeping sums only."""
-    count, total, uncertain = 0, np.empty(0), np.empty(0)
-    for one in passes:
-        if not count:
-            total, uncertain = np.zeros(one.shape), np.zeros(len(one))
-        elif one.shape != total.shape:
-            message = f"All passes of {name} must have the same shape; the first has {total.shape}, one {one.shape}."
-            raise StrategyError(message)
-        if len(one):
-            uncertain += entropy(one, name=name)
-        total += one
-        count += 1
-    if count < 2:  # noqa: PLR2004
-        message = f"{name} must hold at least two passes to tell how they disagree, got {count}."
-        raise StrategyError(message)
-    total /= count
-    uncertain /= count
-    return np.maximum(entropy(total, name=name) - uncertain, 0) if len(total) else uncertain
 
 
 def _tags(token_probs: Any) -> np.ndarray:
