@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -91,6 +91,7 @@ class Engine:
         self._thread: threading.Thread | None = None
         self.last: RoundResult | None = None
         self._trained_on: TrainingSet | None = None
+        self._memo: dict[tuple[str, str], Any] = {}
 
     # What is asked --------------------------------------------------------------------------------------------------
 
@@ -341,6 +342,7 @@ class Engine:
                 stop=stop,
                 progress=self.voice.progress,
                 phase=lambda phase: self._phase(phase, len(training)),
+                memo=self._memo,
             )
         except Cancelled:
             with self._lock:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from alwidget.errors import ModelError
+
 if TYPE_CHECKING:
-    from alwidget.learners.base import Learner
+    from alwidget.learners.base import Learner, Report
     from alwidget.strategies.base import Strategy
 
 __all__ = ["missing"]
 
 
 class _Ability(NamedTuple):
-    method: str
+    name: str
     what: str
     who: str
+    value: bool = False
+    """Whether it is no method but a property, which may have no value before the first fit."""
 
 
 _TAGGERS = 'the taggers "encoder:NAME", "finetune:NAME" and "bilstm-crf"'
 _WRITERS = '"finetune:NAME" with an encoder-decoder in a session of task="generation"'
+_CLASSIFIERS = '"encoder:NAME" and "finetune:NAME"'
 _ABILITIES = {
+    "mc_probs": _Ability("predict_passes", "class probabilities with dropout on", _CLASSIFIERS),
+    "head": _Ability("weights", "the weights of a last layer on dense features", _CLASSIFIERS, value=True),
     "token_probs": _Ability("token_probs", "tag probabilities", _TAGGERS),
     "token_states": _Ability("token_states", "vectors of words", _TAGGERS),
     "token_passes": _Ability("token_passes", "several passes with dropout over words", _TAGGERS),
@@ -33,13 +40,34 @@ _ABILITIES = {
 }
 
 
-def missing(strategy: Strategy, learner: Learner) -> str | None:
+def missing(strategy: Strategy, learner: Learner, report: Report | None = None) -> str | None:
     """Return what the strategy reads and this learner does not give, and who does; None when nothing lacks.
 
-    Called with a learner that is loaded: only then is it known which one it is.
+    Pretrained vectors and features are never missing: where a learner has none of its own, `embed` stands for them.
+
+    Parameters
+    ----------
+    learner
+        Loaded: only then is it known which one it is.
+    report
+        What its last fit said; without it nothing is known of training dynamics.
     """
     for need in sorted(strategy.needs):
         ability = _ABILITIES.get(need)
-        if ability is not None and not callable(getattr(learner, ability.method, None)):
+        if ability is not None and not _has(learner, ability):
             return f"{strategy.name} reads {ability.what}, which {learner.description} does not give; {ability.who} do"
+        if need == "dynamics" and report is not None and report.dynamics is None:
+            return (
+                f"{strategy.name} reads how the labelled documents were learned over the epochs, which "
+                f"{learner.description} does not report; {_CLASSIFIERS} do"
+            )
     return None
+
+
+def _has(learner: Learner, ability: _Ability) -> bool:
+    if not ability.value:
+        return callable(getattr(learner, ability.name, None))
+    try:
+        return getattr(learner, ability.name, None) is not None
+    except ModelError:  # it is there, but not before the first fit
+        return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,8 +85,11 @@ def run_round(
     stop: Stop,
     progress: Progress | None = None,
     phase: Callable[[str], None] = lambda _: None,
+    memo: dict[tuple[str, str], Any] | None = None,
 ) -> RoundResult:
     """Run one round and return what to ask next, best first.
+
+    `memo` is what strategies keep from round to round, see `RoundView.kept`.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def run_round(
     seconds["training"] = time.perf_counter() - started
     phase("scoring")
     fitted = report is not None
-    strategy, notes = _acting(plan, fitted=fitted, pool=pool, learner=learner)
+    strategy, notes = _acting(plan, report, pool=pool, learner=learner)
     rng = np.random.default_rng([plan.seed, plan.number])
     candidates, inclusion = _candidates(available, plan, strategy, rng)
     view = RoundView(
@@ -114,6 +117,8 @@ def run_round(
         number=plan.number - 1,
         dynamics=report.dynamics if report else None,
         seed=int(np.random.SeedSequence([plan.seed, plan.number]).generate_state(1)[0]),
+        pool_seed=plan.seed,
+        memo=memo,
         stop=stop,
         progress=progress,
     )
@@ -139,15 +144,16 @@ def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, numb
     ]
 
 
-def _acting(plan: Plan, *, fitted: bool, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
+def _acting(plan: Plan, report: Report | None, *, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
     """Return the strategy of this round, or random in its place when it lacks what it needs, and say so."""
+    fitted = report is not None
     probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number - 1)
     strategy = plan.strategy.at(probe)
     if strategy.needs_labelled and not len(plan.training):
         return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
     if strategy.needs_model and not fitted and not strategy.works_cold:
         return get("random"), [f"{strategy.name} needs a trained model; this round drew at random"]
-    if (lack := missing(strategy, learner)) is not None:
+    if (lack := missing(strategy, learner, report)) is not None:
         return get("random"), [f"{lack}. This round drew at random"]
     return strategy, []
 

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from alwidget.engine.batches import lazy_batch, words_at
+from alwidget.engine.sliced import PER_CANDIDATE, sliced
 from alwidget.engine.training import TrainingSet
-from alwidget.learners.base import Batch, Generated, Learner, Progress, Stop, TokenProbs
+from alwidget.engine.warmup import reading_order
+from alwidget.learners.base import Batch, Dynamics, Generated, Learner, Progress, Stop, TokenProbs
+from alwidget.strategies.axes import as_positions
+from alwidget.strategies.functional.checks import as_size
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -21,6 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["RoundView"]
 
 T = TypeVar("T")
+_PER_LABELLED = frozenset(
+    {
+        "head",
+        "labelled_probs",
+        "labelled_embeddings",
+        "labelled_base_embeddings",
+        "labelled_features",
+        "_labelled_documents",
+    }
+)
 
 
 class RoundView:
@@ -30,6 +44,10 @@ class RoundView:
     ----------
     seed
         Where the randomness of passes with dropout comes from.
+    pool_seed
+        The seed of the session, by which the pool is read ahead: its first documents are the reference sample.
+    memo
+        What strategies keep for all rounds; the engine hands every round the same one.
     """
 
     def __init__(
@@ -43,23 +61,31 @@ class RoundView:
         number: int,
         dynamics: Any = None,
         seed: int = 0,
+        pool_seed: int = 0,
+        memo: dict[tuple[str, str], Any] | None = None,
         stop: Stop | None = None,
         progress: Progress | None = None,
     ) -> None:
         self._pool, self._training = pool, training
         self._learner: Any = learner
-        self._stop, self._progress, self._seed = stop, progress, seed
+        self._stop, self._progress, self._seed, self._pool_seed = stop, progress, seed, pool_seed
+        self._memo: dict[tuple[str, str], Any] = {} if memo is None else memo
+        self._clock = [0.0]
+        self._within: tuple[RoundView, np.ndarray] | None = None
         self.candidates = candidates
         self.fitted = fitted
         self.round = number
-        self.dynamics = dynamics
+        self.dynamics: Dynamics | None = dynamics
         self.task = training.task
         """The name of the task."""
         self.multilabel = training.task == "multilabel"
         """Whether `probs` are a probability for each label on its own, so that rows do not sum to one."""
         self.some_probs: dict[int, np.ndarray] = {}
-        self.seconds = 0.0
-        """Time spent in the learner for this view, so that inference and selection can be told apart."""
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in the learner for this view and parts of it, so that inference and selection are told apart."""
+        return self._clock[0]
 
     @property
     def size(self) -> int:
@@ -86,7 +112,9 @@ class RoundView:
     @cached_property
     def probs(self) -> np.ndarray:
         """Class probabilities of the candidates, float64 (N, C)."""
-        return self._array(lambda: self._learner.predict_proba(self._documents, stop=self._stop))
+        found = self._array(lambda: self._learner.predict_proba(self._documents, stop=self._stop))
+        self._tell(np.arange(self.size), found)
+        return found
 
     def probs_at(self, positions: np.ndarray) -> np.ndarray:
         """Return class probabilities of some candidates only, float64 (k, C).
@@ -99,6 +127,7 @@ class RoundView:
         documents = lazy_batch(self._pool, self.candidates[positions], words=self._training.words)
         found = self._array(lambda: self._learner.predict_proba(documents, stop=self._stop))
         self.some_probs.update(zip((int(p) for p in positions), found, strict=True))
+        self._tell(positions, found)
         return found
 
     @cached_property
@@ -115,6 +144,57 @@ class RoundView:
     def labelled_embeddings(self) -> np.ndarray:
         """Vectors of the labelled documents, float32 (n, d)."""
         return self._array(lambda: self._learner.embed(self._labelled_documents, stop=self._stop))
+
+    @cached_property
+    def base_embeddings(self) -> np.ndarray:
+        """Vectors of the candidates that no training changes, float32 (N, d)."""
+        if not _has(self._learner, "base_embed"):
+            return self.embeddings
+        return self._array(lambda: self._base(self._documents))
+
+    @cached_property
+    def labelled_base_embeddings(self) -> np.ndarray:
+        """Those of the labelled documents, float32 (n, d)."""
+        if not _has(self._learner, "base_embed"):
+            return self.labelled_embeddings
+        return self._array(lambda: self._base(self._labelled_documents))
+
+    def reference_embeddings(self, limit: int) -> np.ndarray:
+        """Return those of the documents that are read ahead first, a uniform sample of the pool, (<= limit, d).
+
+        They are the same in every round and after a restart, labelled or not.
+        """
+        order = reading_order(len(self._pool), self._pool_seed)[: as_size(limit, "limit")]
+        documents = lazy_batch(self._pool, order, words=self._training.words)
+        return self._array(lambda: self._base(documents))
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """What the last linear layer reads of the candidates, float32 (N, f); vectors, where that is what it reads."""
+        if not _has(self._learner, "features"):
+            return self.embeddings
+        return self._array(lambda: self._learner.features(self._documents, stop=self._stop))
+
+    @cached_property
+    def labelled_features(self) -> np.ndarray:
+        """What it reads of the labelled documents, float32 (n, f)."""
+        if not _has(self._learner, "features"):
+            return self.labelled_embeddings
+        return self._array(lambda: self._learner.features(self._labelled_documents, stop=self._stop))
+
+    @cached_property
+    def head(self) -> tuple[np.ndarray, np.ndarray]:
+        """The last layer of the model: weights (C, f) and bias (C,)."""
+        weights, bias = self._learner.weights
+        return _frozen(weights), _frozen(bias)
+
+    def mc_probs(self, passes: int, *, consistent: bool = False) -> Iterator[np.ndarray]:
+        """Yield class probabilities of the candidates with dropout on, (N, C), a pass at a time."""
+        made = self._learner.predict_passes(
+            self._documents, passes, seed=self._seed, consistent=consistent, stop=self._stop
+        )
+        while (one := self._timed(lambda: next(made, None))) is not None:
+            yield _frozen(one)
 
     @cached_property
     def sources(self) -> np.ndarray | None:
@@ -170,6 +250,47 @@ class RoundView:
             lambda: list(self._learner.generate_passes(self._documents, passes, seed=self._seed, stop=self._stop))
         )
 
+    # Parts, and what is kept -----------------------------------------------------------------------------------------
+
+    def take(self, positions: np.ndarray) -> RoundView:
+        """Return the view of some candidates only, in this order; what is computed already is not computed again."""
+        at = as_positions(positions, self.size)
+        part = RoundView(
+            self._pool,
+            self.candidates[at],
+            self._training,
+            self._learner,
+            fitted=self.fitted,
+            number=self.round,
+            dynamics=self.dynamics,
+            seed=self._seed,
+            pool_seed=self._pool_seed,
+            memo=self._memo,
+            stop=self._stop,
+            progress=self._progress,
+        )
+        part._clock, part._within = self._clock, (self, at)
+        for name, value in self.__dict__.items():
+            if name in PER_CANDIDATE:
+                part.__dict__[name] = sliced(value, at)
+            elif name in _PER_LABELLED:
+                part.__dict__[name] = value
+        if self.some_probs:
+            known = ((i, self.some_probs.get(int(p))) for i, p in enumerate(at))
+            part.some_probs = {i: probs for i, probs in known if probs is not None}
+        return part
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned the first time that it was asked under this name in the session.
+
+        Another model in the learner's place, such as one that stands in for one that did not load, starts over.
+        """
+        key = (str(self._learner.description), name)
+        if key not in self._memo:
+            self._memo[key] = make()
+        kept: T = self._memo[key]
+        return kept
+
     # What is known already -------------------------------------------------------------------------------------------
 
     def known_probs(self, position: int) -> np.ndarray | None:
@@ -181,6 +302,19 @@ class RoundView:
         """Return what somebody has looked at already, such as ``"probs"``, without computing it; else None."""
         return self.__dict__.get(name)
 
+    def _tell(self, positions: np.ndarray, probs: np.ndarray) -> None:
+        """Let the whole know what was computed for a part of it: a person is told why from there."""
+        if self._within is not None:
+            whole, at = self._within
+            whole.some_probs.update(zip((int(p) for p in at[positions]), probs, strict=True))
+            whole._tell(at[positions], probs)  # noqa: SLF001
+
+    def _base(self, documents: Batch) -> np.ndarray:
+        """Return vectors of the pretrained encoder; where no training changes vectors, they are those."""
+        embed = self._learner.base_embed if _has(self._learner, "base_embed") else self._learner.embed
+        vectors: np.ndarray = embed(documents, stop=self._stop, progress=self._progress)
+        return vectors
+
     def _array(self, compute: Callable[[], np.ndarray]) -> np.ndarray:
         return _frozen(self._timed(compute))
 
@@ -189,7 +323,7 @@ class RoundView:
         try:
             return compute()
         finally:
-            self.seconds += time.perf_counter() - started
+            self._clock[0] += time.perf_counter() - started
 
     @cached_property
     def _documents(self) -> Batch:
@@ -198,6 +332,10 @@ class RoundView:
     @cached_property
     def _labelled_documents(self) -> Batch:
         return lazy_batch(self._pool, self._training.indices, words=self._training.words)
+
+
+def _has(learner: Any, ability: str) -> bool:
+    return callable(getattr(learner, ability, None))
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

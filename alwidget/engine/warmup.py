@@ -12,7 +12,7 @@ from alwidget.learners.base import Learner, Stop
 if TYPE_CHECKING:
     from alwidget.pool import Pool
 
-__all__ = ["Warmup"]
+__all__ = ["Warmup", "reading_order"]
 
 TARGET = 20_000
 """Twice the paper's subset, so that every round draws another one; reading on would only warm the machine."""
@@ -54,10 +54,7 @@ class Warmup:
     def advance(self, learner: Learner, stop: Stop) -> tuple[int, int]:
         """Read the next documents and return how many are read, of how many."""
         if self._order is None:
-            rng = np.random.default_rng([self._seed, 1])
-            whole = rng.permutation(len(self._pool)) if len(self._pool) < 4 * self._target else None
-            self._order = whole if whole is not None else _distinct(len(self._pool), self._target, rng)
-            self._order = self._order[: self._target].astype(np.int64)
+            self._order = reading_order(len(self._pool), self._seed)
         part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK], words=self._words)
         learner.embed(part, stop=stop)
         if self._keeps is None:
@@ -72,6 +69,17 @@ class Warmup:
             self._passed = len(marks)
             return True
         return False
+
+
+def reading_order(size: int, seed: int) -> np.ndarray:
+    """Return the documents of a pool of this size that are read ahead, in random order, int64 (<= 20,000,).
+
+    Any beginning of it is a uniform sample of the pool, the same whenever a session with this seed is opened.
+    """
+    target = min(size, TARGET)
+    rng = np.random.default_rng([seed, 1])
+    whole = rng.permutation(size) if size < 4 * target else _distinct(size, target, rng)
+    return whole[:target].astype(np.int64)
 
 
 def _distinct(high: int, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from alwidget.learners.cache import VectorMemory
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pooling import Pooling
+from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.thresholds import label_folds
@@ -34,7 +36,7 @@ TOKENS = {"cpu": (2048, 1024), "cuda": (16_384, 32_768)}
 """Tokens a training step and a prediction batch may hold at once."""
 
 
-class FineTuned(WithSurprisal):
+class FineTuned(WithPretrained, WithSurprisal):
     """A transformer with a classification head, trained on all labels.
 
     A fit trains a model of its own, which takes the place of the last one when it is done: a cancelled or failed fit
@@ -54,6 +56,8 @@ class FineTuned(WithSurprisal):
         ``"warm"``: from the last fit, which is faster and drifts.
     max_length
         Tokens a text may have.
+    cache_dir
+        Where the vectors of the checkpoint as it came are kept; None: `alwidget.learners.default_cache_dir`.
     objective
         What is learned: by default `Single`, one label a document; `Binary` for several.
     options
@@ -69,6 +73,7 @@ class FineTuned(WithSurprisal):
         device: str | None = None,
         start: str = "fresh",
         max_length: int = LENGTH,
+        cache_dir: str | Path | None = None,
         objective: Objective | None = None,
         **options: Any,
     ) -> None:
@@ -81,12 +86,14 @@ class FineTuned(WithSurprisal):
         self.device, self.start, self.max_length = device, start, max_length
         self.retrain_seconds = 60.0
         self.objective: Objective = Single() if objective is None else objective
+        self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._given = options
         self._classes: tuple[str, ...] = ()
         self._thresholds = np.empty(0)
         self._model: Any = None
         self._tokeniser: Tokeniser | None = None
         self._vectors = self._probs = VectorMemory(1, limit=0)
+        self._features: VectorMemory | None = None
 
     @property
     def description(self) -> str:
@@ -185,6 +192,33 @@ class FineTuned(WithSurprisal):
     def embedded(self, documents: Batch) -> np.ndarray:
         """Return bool (n,): which documents have been run through the present weights; a fit starts over."""
         return self._vectors.has(documents.keys)
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (C, f) and bias (C,) of the last layer on what `features` returns."""
+        from alwidget.learners.lastlayer import last_weights
+
+        if not self._classes:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
+        weights, bias = last_weights(self._model)
+        return (weights[:1] * 0, bias[:1] * 0) if self._certain(self._classes) else (weights, bias)
+
+    def features(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        """Return what the last layer reads, float32 (n, f).
+
+        That is behind the pooler of a BERT, behind the first layer of the head of a DistilBERT, RoBERTa or ELECTRA.
+        Once they were asked for, later passes over documents keep them beside vectors and probabilities.
+        """
+        self.prepare(stop=stop)
+        if self._features is None:
+            self._features = self._no_features()
+        features, found = self._features.get(documents.keys)
+        missing = np.flatnonzero(~found)
+        for start in range(0, len(missing), WINDOW):
+            at = missing[start : start + WINDOW]
+            features[at] = self._computed(documents.take(at), stop)[2]
+        return features
 
     def save(self, path: Path) -> None:
         """Write a checkpoint that transformers reads: safetensors, config.json, tokenizer.json."""
@@ -329,6 +363,13 @@ class FineTuned(WithSurprisal):
         self._model, self._classes = model, classes
         self._vectors = VectorMemory(int(model.config.hidden_size), limit=KEPT)
         self._probs = VectorMemory(int(model.config.num_labels), limit=KEPT, dtype=np.float32)
+        if self._features is not None:
+            self._features = self._no_features()
+
+    def _no_features(self) -> VectorMemory:
+        from alwidget.learners.lastlayer import last_weights
+
+        return VectorMemory(last_weights(self._model)[0].shape[1], limit=KEPT, dtype=np.float32)
 
     # documents
 
@@ -345,21 +386,34 @@ class FineTuned(WithSurprisal):
         missing = np.flatnonzero(~found)
         for start in range(0, len(missing), WINDOW):
             at = missing[start : start + WINDOW]
-            part = documents.take(at)
-            with bounded_threads():
-                new_vectors, new_probs = self._run(self._model, self._tokens(part, stop), stop)
-            new_vectors = new_vectors.astype(np.float16)  # as they are kept, so that both times give the same
-            vectors[at], probs[at] = new_vectors, new_probs
-            self._vectors.put(part.keys, new_vectors)
-            self._probs.put(part.keys, new_probs)
+            vectors[at], probs[at], _ = self._computed(documents.take(at), stop)
             if progress is not None:
                 progress("embedding", min(start + WINDOW, len(missing)), len(missing))
         return vectors, probs
 
-    def _run(self, model: Any, tokens: Tokens, stop: Stop | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors float32 (n, d) and probabilities float32 (n, C), dropout off."""
+    def _computed(self, part: Batch, stop: Stop | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return vectors, probabilities and, where they are wanted, features of documents, and keep them."""
+        tokens = self._tokens(part, stop)
+        with bounded_threads():
+            if self._features is None:
+                vectors, probs = self._run(self._model, tokens, stop)
+                features = np.empty((len(part), 0), dtype=np.float32)
+            else:
+                features = np.zeros((len(part), self._features.dim), dtype=np.float32)
+                vectors, probs = self._run(self._model, tokens, stop, features)
+                self._features.put(part.keys, features)
+        vectors = vectors.astype(np.float16)  # as they are kept, so that both times give the same
+        self._vectors.put(part.keys, vectors)
+        self._probs.put(part.keys, probs)
+        return vectors, probs, features
+
+    def _run(
+        self, model: Any, tokens: Tokens, stop: Stop | None, features: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return vectors float32 (n, d) and probabilities float32 (n, C), dropout off; fill in `features`."""
         import torch
 
+        from alwidget.learners.lastlayer import features_read, watched
         from alwidget.learners.training import autocast, on_device
 
         vectors = np.zeros((len(tokens), int(model.config.hidden_size)), dtype=np.float32)
@@ -369,8 +423,11 @@ class FineTuned(WithSurprisal):
             if stop is not None:
                 stop.check()
             batch = on_device(tokens.padded(rows), str(self.device))
-            with torch.inference_mode(), autocast(str(self.device)):
+            watching = nullcontext([]) if features is None else watched(model)
+            with torch.inference_mode(), autocast(str(self.device)), watching as read:
                 out = model(**batch, output_hidden_states=True)
+                if features is not None:
+                    features[rows] = features_read(read[-1], batch["attention_mask"]).cpu().numpy()
                 vectors[rows] = pooling.apply(out.hidden_states[-1], batch["attention_mask"]).cpu().numpy()
                 probs[rows] = self.objective.probs(out.logits.float()).cpu().numpy()
         return vectors, probs

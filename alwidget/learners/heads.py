@@ -12,7 +12,7 @@ from torch import nn
 from alwidget.errors import ModelError
 from alwidget.learners.tokens import model_errors, quiet_transformers
 
-__all__ = ["copy_with_classes", "load_classifier"]
+__all__ = ["copy_with_classes", "last_linear", "load_classifier"]
 
 ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "classifier_dropout_prob")
 
@@ -58,7 +58,7 @@ def copy_with_classes(model: Any, old: tuple[str, ...], new: tuple[str, ...], se
     copied = copy.deepcopy(model)
     if old == new:
         return copied
-    parent, name, last = _last_linear(copied, len(old))
+    parent, name, last = last_linear(copied, len(old))
     grown = nn.Linear(last.in_features, len(new), bias=last.bias is not None, device="meta").to_empty(
         device=last.weight.device
     )
@@ -89,13 +89,14 @@ def _draw(parameter: torch.Tensor, spread: float, generator: torch.Generator) ->
             parameter.zero_()
 
 
-def _last_linear(model: Any, width: int) -> tuple[nn.Module, str, nn.Linear]:
+def last_linear(model: Any, width: int) -> tuple[nn.Module, str, nn.Linear]:
+    """Return the last linear layer with as many outputs as there are classes, what holds it, and its name there."""
     found: tuple[nn.Module, str, nn.Linear] | None = None
     for parent in model.modules():
         for name, child in parent.named_children():
             if isinstance(child, nn.Linear) and child.out_features == width:
                 found = (parent, name, child)
     if found is None:
-        message = f"The {model.config.model_type} model has no linear head that could grow; use start='fresh'."
+        message = f"The {model.config.model_type} model has no linear layer over {width} classes."
         raise ModelError(message)
     return found

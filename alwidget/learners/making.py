@@ -64,7 +64,7 @@ def build(found: Found, task: str, *, cache_dir: str | Path | None = None, devic
         from alwidget.learners.objectives import Binary
 
         objective = Binary() if several else None
-        return FineTuned(_folder(found), label=found.name, device=device, objective=objective)
+        return FineTuned(_folder(found), label=found.name, device=device, cache_dir=cache_dir, objective=objective)
     from alwidget.learners.frozen import FrozenEncoder
 
     head = _sigmoid_head() if several else None

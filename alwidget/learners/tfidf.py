@@ -74,8 +74,11 @@ class TfIdf:
         return self._classes
 
     @property
-    def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """The head's weights (C, V) and bias (C,) on TF-IDF features."""
+    def word_weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """The head's weights (C, V) and bias (C,) on counted words.
+
+        They have a name of their own: the `weights` of other learners are on dense features, which these are not.
+        """
         return self.head.weights
 
     @property

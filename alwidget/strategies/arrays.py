@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
 from alwidget.errors import StrategyError
+from alwidget.strategies.axes import AXES, as_positions, lengths_of, with_stand_ins
 from alwidget.strategies.functional.checks import as_choice, as_size
-from alwidget.strategies.given import (
-    AXES,
-    MEANING,
-    Said,
-    Texts,
-    Words,
-    read_answers,
-    read_array,
-)
+from alwidget.strategies.given import Said, Texts, Words, protected, read_answers, read_array, read_head
 
 __all__ = ["ArrayView"]
 
 T = TypeVar("T")
 _SHAPES = {
+    "mc_probs": "class probabilities of passes with dropout on, (T, N, C)",
+    "head": "weights (C, f) and bias (C,) of the last layer",
     "token_probs": "TokenProbs, (flat, offsets), or a list of arrays (L, K)",
     "token_states": "vectors of the words, (sum L, d) or a list of arrays (L, d)",
     "token_passes": "a list of token_probs, one a pass",
@@ -46,6 +41,16 @@ class ArrayView:
     labelled_y, labelled_probs, labelled_embeddings
         Answers, probabilities (n, C) and vectors (n, d) of the labelled documents. Answers in the form of the task:
         classes (n,), bool (n, C), a list of spans (k, 3), or a list of texts.
+    base_embeddings, labelled_base_embeddings
+        Vectors that no training changes, (N, b) and (n, b); where neither is given, the embeddings stand for them.
+    reference_embeddings
+        Those of a uniform sample of the pool, (r, b); by default the first of the `base_embeddings`.
+    features, labelled_features
+        What the last layer of the model reads, (N, f) and (n, f); where neither is given, the embeddings.
+    head
+        That layer: weights (C, f) and bias (C,).
+    mc_probs
+        Class probabilities of T passes with dropout on, (T, N, C).
     multilabel
         Whether `probs` are independent probabilities of several labels.
     task
@@ -81,7 +86,7 @@ class ArrayView:
     dynamics
         Training dynamics of the last fit (`alwidget.learners.Dynamics`).
     others
-        Whatever else a strategy of yours reads, by name.
+        Whatever else a strategy of yours reads, by name. Of an array of N rows, `take` takes those of its candidates.
 
     Raises
     ------
@@ -110,6 +115,11 @@ class ArrayView:
     labelled_probs: np.ndarray
     embeddings: np.ndarray
     labelled_embeddings: np.ndarray
+    base_embeddings: np.ndarray
+    labelled_base_embeddings: np.ndarray
+    features: np.ndarray
+    labelled_features: np.ndarray
+    head: tuple[np.ndarray, np.ndarray]
     sources: np.ndarray | None
     lengths: np.ndarray
     token_probs: Words
@@ -141,6 +151,13 @@ class ArrayView:
         generated: Any = None,
         generate_passes: Any = None,
         surprisal: Any = None,
+        base_embeddings: Any = None,
+        labelled_base_embeddings: Any = None,
+        reference_embeddings: Any = None,
+        features: Any = None,
+        labelled_features: Any = None,
+        head: Any = None,
+        mc_probs: Any = None,
         **others: Any,
     ) -> None:
         said = Said.of(token_probs, token_states, token_passes, generated, generate_passes, surprisal)
@@ -156,14 +173,22 @@ class ArrayView:
             "labelled_probs": labelled_probs,
             "labelled_embeddings": labelled_embeddings,
             "lengths": lengths,
+            "base_embeddings": base_embeddings,
+            "labelled_base_embeddings": labelled_base_embeddings,
+            "reference_embeddings": reference_embeddings,
+            "features": features,
+            "labelled_features": labelled_features,
+            "mc_probs": mc_probs,
         }
         arrays = {name: read_array(name, value) for name, value in given.items() if value is not None}
+        arrays |= {} if head is None else read_head(head)
         answers = None if labelled_y is None else read_answers(labelled_y, self.task)
-        axes = _axes(arrays, answers, {"size": size, **said.counts()}, n_classes)
+        axes = lengths_of(arrays, answers, {"size": size, **said.counts()}, n_classes)
         self.size, n = axes["N"], axes.get("n", 0)
         self.n_classes = axes.get("C", _classes(answers, self.task))
         self.round = as_size(round, "round")
-        self.fitted = probs is not None or said.by_a_model if fitted is None else bool(fitted)
+        by_a_model = said.by_a_model or not {"probs", "mc_probs", "features", "head_bias"}.isdisjoint(arrays)
+        self.fitted = by_a_model if fitted is None else bool(fitted)
         self.dynamics, self.sources = dynamics, None
         self.candidates, self.labelled = np.arange(self.size), np.arange(self.size, self.size + n)
         if answers is not None or not n:
@@ -173,13 +198,58 @@ class ArrayView:
             _check_lengths(arrays.get("lengths"), self.lengths)
         if said.generated is not None:
             self.generated = said.generated
-        self.__dict__.update(arrays)
+        self._memo: dict[str, Any] = {}
+        self._reference = arrays.pop("reference_embeddings", None)
+        self._dropped = arrays.pop("mc_probs", None)
+        if "head_bias" in arrays:
+            self.head = arrays.pop("head_weights"), arrays.pop("head_bias")
+        self.__dict__.update(with_stand_ins(arrays))
+        self._others = tuple(others)
         self.__dict__.update(others)
 
     def probs_at(self, positions: np.ndarray) -> np.ndarray:
         """Return class probabilities of some candidates only, (k, C)."""
         chosen: np.ndarray = self.probs[positions]
         return chosen
+
+    def reference_embeddings(self, limit: int) -> np.ndarray:
+        """Return the first `limit` vectors of the reference that was given, else of the candidates, (<= limit, b)."""
+        whole = self.base_embeddings if self._reference is None else self._reference
+        first: np.ndarray = whole[: as_size(limit, "limit")]
+        return first
+
+    def mc_probs(self, passes: int, *, consistent: bool = False) -> Iterator[np.ndarray]:
+        """Yield the first `passes` of the passes that were given, (N, C) each, however they were made."""
+        del consistent
+        yield from _first([] if self._dropped is None else self._dropped, passes, "mc_probs")
+
+    def take(self, positions: np.ndarray) -> ArrayView:
+        """Return the view of some candidates only, in this order."""
+        at = as_positions(positions, self.size)
+        part = object.__new__(ArrayView)
+        part.__dict__.update(self.__dict__)
+        for name, value in self.__dict__.items():
+            per_candidate = AXES.get(name, ("",))[0] == "N" and value is not None
+            own = name in self._others and isinstance(value, np.ndarray) and value.shape[:1] == (self.size,)
+            if per_candidate or own:
+                part.__dict__[name] = protected(value[at])
+        part.size, part._said = len(at), self._said.take(at)
+        if self._reference is None and "base_embeddings" in self.__dict__:
+            part._reference = self.base_embeddings
+        if self._dropped is not None:
+            part._dropped = protected(self._dropped[:, at])
+        if part._said.tags is not None:
+            part.token_probs = part._said.tags
+        if part._said.generated is not None:
+            part.generated = part._said.generated
+        return part
+
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returned when this view or a part of it was first asked under this name."""
+        if name not in self._memo:
+            self._memo[name] = make()
+        kept: T = self._memo[name]
+        return kept
 
     def token_states(self, positions: np.ndarray) -> tuple[Words, np.ndarray]:
         """Return tag probabilities and vectors of the words of some candidates, in their order."""
@@ -221,8 +291,8 @@ def _had(given: Any, name: str) -> Any:
     return given
 
 
-def _first(given: list[T], passes: int, name: str) -> list[T]:
-    if not given:
+def _first(given: Any, passes: int, name: str) -> Any:
+    if not len(given):
         raise _not_given(name)
     if len(given) < passes:
         message = f"{name} was given for {len(given)} passes, but {passes} are asked for."
@@ -254,32 +324,3 @@ def _check_lengths(lengths: np.ndarray | None, rows: np.ndarray) -> None:
         at = int((lengths < rows).argmax())
         message = f"Document {at} has {lengths[at]} words by lengths, but token_probs of {rows[at]}."
         raise StrategyError(message)
-
-
-def _axes(
-    arrays: dict[str, np.ndarray], answers: Any, counts: dict[str, int | None], n_classes: int | None
-) -> dict[str, int]:
-    """Return the length of every axis that something tells, or raise naming all that disagree."""
-    told: dict[str, dict[str, int]] = {axis: {} for axis in MEANING}
-    for name, array in arrays.items():
-        for axis, length in zip(AXES[name], array.shape, strict=True):
-            told[axis][name] = length
-    told["N"] |= {name: as_size(length, name) for name, length in counts.items() if length is not None}
-    if n_classes is not None:
-        told["C"]["n_classes"] = as_size(n_classes, "n_classes")
-    if answers is not None:
-        told["n"]["labelled_y"] = len(answers)
-        if isinstance(answers, np.ndarray) and answers.ndim == 2 and answers.size:  # noqa: PLR2004
-            told["C"]["labelled_y"] = answers.shape[1]
-    wrong = [
-        f"{MEANING[axis]}: " + ", ".join(f"{name} has {length}" for name, length in by_name.items())
-        for axis, by_name in told.items()
-        if len(set(by_name.values())) > 1
-    ]
-    if wrong:
-        message = "These arrays do not fit together. " + "; ".join(wrong) + "."
-        raise StrategyError(message)
-    if not told["N"]:
-        message = "Nothing says how many candidates there are: give ArrayView probs, embeddings or size."
-        raise StrategyError(message)
-    return {axis: next(iter(by_name.values())) for axis, by_name in told.items() if by_name}

@@ -9,34 +9,21 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError
+from alwidget.strategies.axes import AXES, MEANING
 from alwidget.strategies.functional.checks import as_array, as_matrix, as_offsets
 
 __all__ = [
-    "AXES",
-    "MEANING",
     "Said",
     "Texts",
     "Words",
     "read_answers",
     "read_array",
+    "read_head",
     "read_surprisal",
     "read_texts",
     "read_words",
 ]
-
-AXES = {
-    "candidates": ("N",),
-    "probs": ("N", "C"),
-    "embeddings": ("N", "d"),
-    "sources": ("N",),
-    "lengths": ("N",),
-    "labelled": ("n",),
-    "labelled_y": ("n",),
-    "labelled_probs": ("n", "C"),
-    "labelled_embeddings": ("n", "d"),
-}
-MEANING = {"N": "candidates", "n": "labelled documents", "C": "classes", "d": "dimensions"}
-WHOLE = {"candidates", "labelled", "labelled_y", "lengths"}
+WHOLE_NUMBERS = {"candidates", "labelled", "labelled_y", "lengths"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,8 @@ class Words:
     def take(self, positions: np.ndarray) -> Words:
         """Return the words of some documents, in this order."""
         lengths = self.lengths[positions]
-        return Words(self.flat[self.rows(positions)], np.concatenate([[0], np.cumsum(lengths)]), self.tags)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Words(protected(self.flat[self.rows(positions)]), protected(offsets), self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +81,11 @@ class Texts:
     def __len__(self) -> int:
         """Return the number of documents."""
         return len(self.texts)
+
+    def take(self, positions: np.ndarray) -> Texts:
+        """Return what was written for some documents, in this order."""
+        texts, several = [self.texts[i] for i in positions], [self.candidates[i] for i in positions]
+        return Texts(texts, protected(self.log_probs[positions]), several)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +117,18 @@ class Said:
         """Whether any of it is what only a trained model says."""
         return bool(self.tags is not None or self.passes or self.generated is not None or self.written)
 
+    def take(self, at: np.ndarray) -> Said:
+        """Return what was said of some candidates, in this order."""
+        tags, states = self.tags, self.states
+        return Said(
+            None if tags is None else tags.take(at),
+            None if tags is None or states is None else protected(states[tags.rows(at)]),
+            [one.take(at) for one in self.passes],
+            None if self.generated is None else self.generated.take(at),
+            [one.take(at) for one in self.written],
+            None if self.surprisal is None else self.surprisal[at],
+        )
+
     def counts(self) -> dict[str, int | None]:
         """Return how many documents each part is about, by name."""
         found: dict[str, int | None] = {
@@ -143,12 +148,20 @@ def read_array(name: str, value: Any) -> np.ndarray:
         due = ", ".join(f"{axis} {MEANING[axis]}" for axis in axes)
         message = f"{name} must have {len(axes)} axes ({due}), got shape {array.shape}."
         raise StrategyError(message)
-    if name in WHOLE:
+    if name in WHOLE_NUMBERS:
         if array.dtype.kind not in "iu" and len(array):
             message = f"{name} must hold whole numbers, got {array.dtype}."
             raise StrategyError(message)
         array = array.astype(np.int64, copy=False)
     return protected(array)
+
+
+def read_head(value: Any) -> dict[str, np.ndarray]:
+    """Return the weights and bias of a last layer, from a pair of them."""
+    if not isinstance(value, Sequence) or len(value) != 2:  # noqa: PLR2004
+        message = f"head must be a pair of weights (C, f) and bias (C,), got {type(value).__name__}."
+        raise StrategyError(message)
+    return {name: read_array(name, part) for name, part in zip(("head_weights", "head_bias"), value, strict=True)}
 
 
 def read_answers(value: Any, task: str) -> Any:

@@ -302,7 +302,7 @@ def test_auto_with_nothing_at_hand_ends_in_counted_words(no_extra):
     assert choice.warning is None
     choice.learner.fit(labelled(20), seed=0)
     assert choice.learner.predict_proba(labelled(3).documents).shape == (3, 2)
-    assert choice.learner.weights[0].shape[0] == 2
+    assert choice.learner.word_weights[0].shape[0] == 2
 
 
 def test_offline_by_request_asks_nobody_and_settles_at_once(no_extra, monkeypatch):

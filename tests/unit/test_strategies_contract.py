@@ -8,6 +8,7 @@ from scipy import sparse
 
 from alwidget import strategies
 from alwidget.errors import StrategyError
+from alwidget.learners import Dynamics
 from alwidget.strategies import ArrayView, Ranked, View
 from alwidget.strategies.base import NEEDS_MODEL
 from alwidget.strategies.registry import TASKS
@@ -19,7 +20,9 @@ PAIRS = [
 ]
 SAID = {"token_probs", "token_states", "token_passes", "generated", "generate_passes", "surprisal", "lengths"}
 ARRAYS = {"probs", "embeddings", "labelled_y", "labelled_probs", "labelled_embeddings", "dynamics", "sources"} | SAID
-N, CLASSES, D, LABELLED, PASSES, LENGTH = 60, 3, 8, 12, 10, 128
+ARRAYS |= {"base_embeddings", "labelled_base_embeddings", "reference_embeddings", "features", "labelled_features"}
+ARRAYS |= {"head", "mc_probs"}
+N, CLASSES, D, FEATURES, LABELLED, PASSES, EPOCHS, LENGTH = 60, 3, 8, 5, 12, 10, 4, 128
 VOCABULARY = [
     "the",
     "a",
@@ -54,16 +57,30 @@ def arrays(task="classification", n=N, classes=CLASSES, labelled=LABELLED, seed=
         "embeddings": rng.normal(size=(n, D)).astype(np.float32),
         "labelled_embeddings": rng.normal(size=(labelled, D)).astype(np.float32),
     }
+    given |= {
+        "base_embeddings": rng.normal(size=(n, D)).astype(np.float32),
+        "labelled_base_embeddings": rng.normal(size=(labelled, D)).astype(np.float32),
+    }
+    if task in {"classification", "multilabel"}:
+        given |= {
+            "features": rng.normal(size=(n, FEATURES)).astype(np.float32),
+            "labelled_features": rng.normal(size=(labelled, FEATURES)).astype(np.float32),
+            "head": (rng.normal(size=(classes, FEATURES)), rng.normal(size=classes)),
+        }
     if task != "generation":
         given["surprisal"] = sparse.random_array((n, LENGTH), density=0.1, rng=rng, dtype=np.float32).tocsr()
     if task == "classification":
         given["probs"] = rng.dirichlet(np.ones(classes), n)
         given["labelled_y"] = rng.integers(0, classes, labelled)
         given["labelled_probs"] = rng.dirichlet(np.ones(classes), labelled).reshape(labelled, classes)
+        given["mc_probs"] = rng.dirichlet(np.ones(classes), (PASSES, n))
+        gold = rng.uniform(size=(EPOCHS, labelled)).astype(np.float16)
+        given["dynamics"] = Dynamics(gold, gold > 1 / classes, tuple(f"{i:016d}".encode() for i in range(labelled)))
     elif task == "multilabel":
         given["probs"] = rng.uniform(size=(n, classes))
         given["labelled_y"] = rng.uniform(size=(labelled, classes)) < 0.4
         given["labelled_probs"] = rng.uniform(size=(labelled, classes))
+        given["mc_probs"] = rng.uniform(size=(PASSES, n, classes))
     elif task == "tagging":
         given["token_probs"] = tags(rng, n, 2 * classes + 1)
         given["token_states"] = [rng.normal(size=(len(t), D)).astype(np.float32) for t in given["token_probs"]]
@@ -81,8 +98,10 @@ def chosen(given, at):
     """Return the candidates at these positions, some of them perhaps several times."""
 
     def some(name, value):
-        if name in {"probs", "embeddings", "surprisal"}:
+        if name in {"probs", "embeddings", "base_embeddings", "features", "surprisal"}:
             return value[at]
+        if name == "mc_probs":
+            return value[:, at]
         if name in {"token_probs", "token_states"}:
             return [value[i] for i in at]
         if name == "token_passes":
@@ -135,8 +154,8 @@ def test_they_are_there():
 def test_an_array_view_is_a_view(task):
     view: View = ArrayView(**arrays(task))
     due = {
-        "classification": {"probs", "labelled_probs"},
-        "multilabel": {"probs", "labelled_probs"},
+        "classification": {"probs", "labelled_probs", "head"},
+        "multilabel": {"probs", "labelled_probs", "head"},
         "tagging": {"token_probs", "lengths"},
         "generation": {"generated"},
     }

@@ -280,3 +280,95 @@ def test_what_was_not_given_is_said_by_methods_too():
         view.generate_passes(2)
     with pytest.raises(StrategyError, match=r"no generated.*texts, log_probs"):
         _ = view.generated
+
+
+def full(n=6, labelled=2):
+    rng = np.random.default_rng(0)
+    return ArrayView(
+        probs=rng.dirichlet(np.ones(3), n),
+        embeddings=rng.normal(size=(n, 4)),
+        labelled_embeddings=rng.normal(size=(labelled, 4)),
+        labelled_y=np.arange(labelled),
+        features=rng.normal(size=(n, 5)),
+        labelled_features=rng.normal(size=(labelled, 5)),
+        head=(rng.normal(size=(3, 5)), np.zeros(3)),
+        mc_probs=rng.dirichlet(np.ones(3), (2, n)),
+        sources=np.array(list("abcdef"))[:n],
+        prices=np.arange(n),
+    )
+
+
+def test_vectors_stand_for_what_a_frozen_encoder_with_a_linear_head_has():
+    view = ArrayView(embeddings=np.eye(3), labelled_embeddings=np.ones((1, 3)))
+    for name in ("base_embeddings", "features"):
+        assert np.shares_memory(getattr(view, name), view.embeddings)
+        assert np.shares_memory(getattr(view, f"labelled_{name}"), view.labelled_embeddings)
+    assert view.reference_embeddings(2).tolist() == np.eye(3)[:2].tolist()
+    own = ArrayView(embeddings=np.eye(3), labelled_embeddings=np.ones((1, 3)), features=np.ones((3, 7)))
+    assert not hasattr(own, "labelled_features")  # of another width, so the vectors cannot stand for it
+    assert ArrayView(embeddings=np.eye(3), reference_embeddings=np.ones((9, 3))).reference_embeddings(20).shape[0] == 9
+    with pytest.raises(StrategyError, match="no base_embeddings"):
+        ArrayView(size=3).reference_embeddings(2)
+
+
+@pytest.mark.parametrize(
+    ("given_as", "said"),
+    [
+        ({"embeddings": np.ones((3, 2)), "head": (np.ones((2, 4)), np.ones(2))}, "features: head_weights has 4, emb"),
+        ({"features": np.ones((3, 2)), "head": (np.ones((2, 4)), np.ones(2))}, "features: features has 2, head_weig"),
+        ({"size": 3, "head": (np.ones((2, 4)), np.ones(3))}, "classes: head_weights has 2, head_bias has 3"),
+        ({"size": 3, "head": np.ones((3, 4))}, "head must be a pair of weights"),
+        ({"size": 3, "mc_probs": np.ones((2, 4, 1))}, "candidates: mc_probs has 4, size has 3"),
+        ({"embeddings": np.ones((3, 2)), "reference_embeddings": np.ones((5, 3))}, "dimensions of the pretrained"),
+        ({"size": 3, "mc_probs": np.ones((3, 2))}, r"mc_probs must have 3 axes \(T passes, N candidates, C classes\)"),
+    ],
+)
+def test_what_a_model_gives_has_to_fit_together(given_as, said):
+    with pytest.raises(StrategyError, match=said):
+        ArrayView(**given_as)
+
+
+def test_passes_with_dropout_come_one_at_a_time():
+    view = full()
+    assert [one.shape for one in view.mc_probs(2, consistent=True)] == [(6, 3), (6, 3)]
+    with pytest.raises(StrategyError, match="given for 2 passes, but 3"):
+        list(view.mc_probs(3))
+    with pytest.raises(StrategyError, match=r"no mc_probs. Give it: ArrayView\(mc_probs=…, class prob"):
+        list(ArrayView(size=1).mc_probs(1))
+    assert not hasattr(ArrayView(size=1), "head")
+
+
+def test_a_part_of_a_view_is_the_view_of_some_candidates():
+    view = full()
+    part = view.take([4, 1])
+    assert (part.size, part.n_classes, part.task) == (2, 3, "classification")
+    for name in ("probs", "embeddings", "base_embeddings", "features", "sources", "candidates", "prices"):
+        assert getattr(part, name).tolist() == getattr(view, name)[[4, 1]].tolist(), name
+    assert next(part.mc_probs(1)).tolist() == next(view.mc_probs(1))[[4, 1]].tolist()
+    assert part.labelled_features is view.labelled_features
+    assert part.head is view.head
+    assert part.reference_embeddings(6).tolist() == view.reference_embeddings(6).tolist()
+    assert part.take([1]).candidates.tolist() == [1]
+    assert view.size == 6
+    with pytest.raises(ValueError, match="read-only"):
+        part.probs.sort()
+    for wrong in ([6], [-1], [0.5], [[0]]):
+        with pytest.raises(StrategyError, match="positions must be"):
+            view.take(wrong)
+    made = []
+    assert [v.kept("it", lambda: made.append(1) or "once") for v in (part, view, part.take([0]))] == ["once"] * 3
+    assert len(made) == 1
+
+
+def test_a_part_of_words_and_texts():
+    rng = np.random.default_rng(0)
+    words = [rng.dirichlet(np.ones(3), k) for k in (2, 0, 3)]
+    view = ArrayView(token_probs=words, token_states=[np.ones((k, 4)) * k for k in (2, 0, 3)], token_passes=[words])
+    part = view.take([2, 1])
+    assert part.lengths.tolist() == [3, 0]
+    assert part.token_probs.of(0).tolist() == words[2].tolist()
+    assert next(part.token_passes(1)).of(0).tolist() == words[2].tolist()
+    assert part.token_states(np.array([0]))[1].tolist() == [[3.0] * 4] * 3
+    written = ArrayView(generated=(["a", "b"], [-1.0, -2.0]), generate_passes=[(["c", "d"], [-1.0, -2.0])]).take([1])
+    assert written.generated.texts == ["b"]
+    assert written.generate_passes(1)[0].texts == ["d"]

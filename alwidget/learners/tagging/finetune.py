@@ -13,6 +13,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.finetune import TOKENS
+from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.tagging.decoding import best_tags
 from alwidget.learners.tagging.neural import Memory, NetworkTagger, Output, WindowExamples
@@ -33,7 +34,7 @@ LENGTH = 256
 NO_CLASSES = ("O", "B-?", "I-?")
 
 
-class FineTunedTagger(WithSurprisal, NetworkTagger):
+class FineTunedTagger(WithPretrained, WithSurprisal, NetworkTagger):
     """A transformer with a linear layer on the first piece of each word, trained on all labels.
 
     The other pieces of a word are read and not learned. Documents longer than the model takes are read in windows that
@@ -51,7 +52,8 @@ class FineTunedTagger(WithSurprisal, NetworkTagger):
     label, name
         What the model is called in the status line, and the short form a person types.
     cache_dir
-        Taken as other learners take it; the vectors change with every fit, so nothing is kept.
+        Where the vectors of the checkpoint as it came are kept; None: `alwidget.learners.default_cache_dir`. Those of
+        the trained model change with every fit, so none of them is kept.
     device
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; None: a GPU if there is one.
     start
@@ -74,7 +76,7 @@ class FineTunedTagger(WithSurprisal, NetworkTagger):
         max_length: int = LENGTH,
         **options: Any,
     ) -> None:
-        del cache_dir
+        self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         if start not in {"fresh", "warm"}:
             message = f'start="{start}" is neither "fresh" nor "warm".'
             raise ModelError(message)
