@@ -83,7 +83,7 @@ class Session:
         desk = self._engine.desk
         if not self._engine.started and len(desk) < min(n, len(desk.open)) and desk.closed and not self.log.read_only:
             self._engine.step()
-        return [self._item(entry) for entry in self._engine.head(n, skip)]
+        return [self._item(entry) for entry in self._engine.asked(n, skip)]
 
     def record(
         self,

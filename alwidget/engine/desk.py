@@ -44,7 +44,7 @@ class Desk:
         self._lock = threading.RLock()
         self._queue = Queue()
         self._answered: OrderedDict[int, Queued] = OrderedDict()
-        self._draws = 0
+        self._draws = self._number = 0
         self.open = OpenSet(len(pool), np.flatnonzero(np.asarray(pool.duplicate_of) >= 0))
 
     def __len__(self) -> int:
@@ -68,6 +68,11 @@ class Desk:
                 self._queue.extend(draw_at_random(self.open, size, rng, number))
                 found = self._queue.head(limit, skip)
             return found
+
+    def first(self, limit: int) -> list[Queued]:
+        """Return the first that are queued; nothing is drawn to make up their number."""
+        with self._lock:
+            return self._queue.head(limit)
 
     def entry(self, index: int) -> Queued | None:
         """Return why a document is or was asked, if that is still known."""
@@ -96,7 +101,19 @@ class Desk:
         """Queue what a round chose in place of all that was queued, and save it. Loss of the file is harmless."""
         with self._lock:
             self._queue.replace(entry for entry in entries if entry.index in self.open)
-            kept = self._queue.entries()
+            self._number = number
+        self._save()
+
+    def suggest(self, entries: Iterable[Queued]) -> None:
+        """Take up what the model suggests since these were queued; those that wait no longer are left alone."""
+        with self._lock:
+            for entry in entries:
+                self._queue.update(entry)
+        self._save()
+
+    def _save(self) -> None:
+        with self._lock:
+            number, kept = self._number, self._queue.entries()
         if self._store is None:
             return
         try:
@@ -108,6 +125,7 @@ class Desk:
         """Take up the saved queue of an earlier run and return its round."""
         number, items = queues.load(self._store) if self._store else (0, [])
         with self._lock:
+            self._number = number
             for doc, why, suggestion in items:
                 if doc in self._pool and (index := self._pool.index_of(doc)) in self.open:
                     self._queue.extend([Queued(index, why, suggestion)])

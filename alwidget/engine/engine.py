@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from alwidget.engine.desk import Desk
+from alwidget.engine.drafting import Drafting
+from alwidget.engine.jobs import Jobs
 from alwidget.engine.loading import Loading
 from alwidget.engine.pace import Pace
 from alwidget.engine.queue import Queued
@@ -84,10 +85,10 @@ class Engine:
         self._owner = threading.Lock()
         self.desk = Desk(pool, seed=seed, store=None if cache is None else cache / "queue.json")
         self._warmup = Warmup(pool, seed, words=words)
+        self.drafting = Drafting(pool, self.desk)
         self._number = self._new = 0
         self._paused = self._requested = self._running = self._closing = self._fitted = False
-        self._jobs: deque[tuple[Callable[[Learner], object], Future[object]]] = deque()
-        self._stop = Stop()
+        self._jobs, self._stop, self._yields = Jobs(), Stop(), False
         self._thread: threading.Thread | None = None
         self.last: RoundResult | None = None
         self._trained_on: TrainingSet | None = None
@@ -103,19 +104,26 @@ class Engine:
         """Return what is asked next."""
         return self.desk.head(limit, skip, self._number)
 
+    def asked(self, limit: int, skip: frozenset[int] = frozenset()) -> list[Queued]:
+        """Return the same with all that the model would write, where nothing runs in the background to write it."""
+        entries = self.head(limit, skip)
+        if self._thread is None and self.drafting.lacking(entries):
+            return self.run(lambda learner: self.drafting.complete(learner, entries, Stop()))
+        return entries
+
     def answered(self, index: int, *, labelled: bool) -> None:
         """Tell that a document was answered; it is not asked again."""
         self.desk.close(index)
         with self._changed:
             self._new += labelled
-            self._changed.notify_all()
+            self._wake()
 
     def reopened(self, index: int) -> None:
         """Tell that an answer was taken back; the document is asked next."""
         self.desk.reopen(index, self._number)
         with self._changed:
             self._new += 1
-            self._changed.notify_all()
+            self._wake()
 
     # What it does ----------------------------------------------------------------------------------------------------
 
@@ -173,7 +181,7 @@ class Engine:
         """Ask for a round in the background; several requests are one round."""
         with self._lock:
             self._requested = True
-            self._changed.notify_all()
+            self._wake()
         self.start()
 
     def step(self) -> RoundResult:
@@ -188,11 +196,10 @@ class Engine:
                 raise SessionClosedError(message)
             threaded = self._thread is not None and self._thread is not threading.current_thread()
             if threaded:
-                future: Future[object] = Future()
-                self._jobs.append((job, future))
-                self._changed.notify_all()
+                future = self._jobs.add(job)
+                self._wake()
         if threaded:
-            return future.result()  # type: ignore[return-value]
+            return future.result()
         with self._owner:
             return job(self._ready())
 
@@ -231,9 +238,7 @@ class Engine:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
-        while self._jobs:
-            _, future = self._jobs.popleft()
-            future.set_exception(SessionClosedError("The session was closed before this could run."))
+        self._jobs.refuse()
 
     # The thread ------------------------------------------------------------------------------------------------------
 
@@ -250,11 +255,14 @@ class Engine:
                     if self._closing:
                         break
                     self._running = True
-                    job = self._jobs.popleft() if self._jobs else None
+                    job = self._jobs.take()
                 if job is not None:
-                    self._do(*job)
+                    job.do(self._ready)
                 elif self._due() and self._readable():
                     self._guarded(lambda: self._round(within=self._warmup.ready(), size=self.pace.live))
+                elif self._drafts() and not self._due():
+                    self._guarded(self._draft)
+                    self.voice.tell("queue")
                 else:
                     self._guarded(self._warm)
         with self._changed:
@@ -265,7 +273,13 @@ class Engine:
         """Whether there is nothing to do. Called with the lock held."""
         if self._closing or self._jobs:
             return False
-        return not self._due() and not self._warms()
+        return not self._due() and not self._drafts() and not self._warms()
+
+    def _wake(self) -> None:
+        """Have the thread look at what there is to do, and end what gives way to it. Called with the lock held."""
+        if self._yields and (self._jobs or self._due()):
+            self._stop.set()
+        self._changed.notify_all()
 
     def _due(self) -> bool:
         if self._paused or not len(self.desk.open):
@@ -278,20 +292,22 @@ class Engine:
     def _warms(self) -> bool:
         return not self._paused and self.voice.state != "failed" and bool(self._strategy.needs) and self._warmup.due()
 
+    def _drafts(self) -> bool:
+        return not self._paused and self._fitted and self.voice.state != "failed" and self.drafting.due()
+
+    def _begin(self, *, pausable: bool = False, yields: bool = False) -> Stop:
+        """Return the token of what begins now; what yields ends as soon as a round or a job waits."""
+        with self._lock:
+            self._stop, self._yields = Stop(), yields
+            if self._closing or (pausable and self._paused) or (yields and (self._jobs or self._due())):
+                self._stop.set()
+            return self._stop
+
     def _ready(self) -> Learner:
         """Return the learner, loaded."""
         if not self.loading.done:
-            with self._lock:
-                self._stop = stop = Stop()
-                if self._closing:
-                    stop.set()
-            try:
-                self.loading.run(stop)
-            except Cancelled:
-                raise
-            except Exception as error:
-                self._fail(error)
-                raise
+            with self._failing():
+                self.loading.run(self._begin())
         return self._learner
 
     def _readable(self) -> bool:
@@ -301,21 +317,9 @@ class Engine:
     def _warm(self) -> None:
         """Read some more documents, so that the next round can choose among more."""
         learner = self._ready()
-        with self._lock:
-            self._stop = stop = Stop()
-            if self._closing or self._paused:
-                stop.set()
-        try:
-            done, target = self._warmup.advance(learner, stop)
-        except Cancelled:
-            return
-        except Exception as error:
-            self._fail(error)
-            raise
-        if not self._fitted:
-            self.voice.say("cold", f"reading documents, {done:,} of {target:,}" if done < target else "")
-        else:
-            self.voice.message = f"reading documents, {done:,} of {target:,}" if done < target else ""
+        with self._failing():
+            done, target = self._warmup.advance(learner, self._begin(pausable=True))
+        self.voice.reading(done, target, quietly=self._fitted)
         if self._warmup.milestone() and not self._fitted:
             with self._lock:
                 self._requested = True
@@ -324,48 +328,46 @@ class Engine:
         learner = self._ready()
         with self._lock:
             self._requested, taken = False, self._new
-            self._new = 0
-            self._stop = stop = Stop()
-            if self._closing:
-                stop.set()
+            self._new, stop = 0, self._begin()
             strategy, number = self._strategy, self._number + 1
         training = self._training_set()
         if within is not None and self.last is not None and training.same_as(self._trained_on):
             number = self._number
         plan = Plan(number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens)
         try:
-            result = run_round(
-                self._pool,
-                learner,
-                self.desk.open,
-                plan,
-                stop=stop,
-                progress=self.voice.progress,
-                phase=lambda phase: self._phase(phase, len(training)),
-                memo=self._memo,
-            )
+            with self._failing():
+                result = run_round(
+                    self._pool,
+                    learner,
+                    self.desk.open,
+                    plan,
+                    stop=stop,
+                    progress=self.voice.progress,
+                    phase=lambda phase: self.voice.phase(phase, len(training)),
+                    memo=self._memo,
+                )
         except Cancelled:
             with self._lock:
                 self._new += taken
                 self._requested = True
             self.voice.say("ready" if self._fitted else "cold", "")
             raise
-        except Exception as error:
-            self._fail(error)
-            raise
         with self._lock:
             self._number, self.voice.error, self.last, self._trained_on = number, None, result, training
             self._fitted, self.pace.last = self._fitted or result.fitted, result.batch
+        self.drafting.learnt(learner, training)
         self.desk.replace(result.entries, number)
         self.voice.say("ready" if self._fitted else "cold", "; ".join(result.notes))
+        if self._drafts():
+            self._guarded(self._draft)
         self.voice.tell("queue")
         return result
 
-    def _do(self, job: Callable[[Learner], T], future: Future[T]) -> None:
-        try:
-            future.set_result(job(self._ready()))
-        except BaseException as error:  # noqa: BLE001  it is raised again where the job was handed in
-            future.set_exception(error)
+    def _draft(self) -> None:
+        """Have the model write for the next few documents that are asked."""
+        learner = self._ready()
+        with self._failing("the model's texts could not be written; labelling goes on without them"):
+            self.drafting.advance(learner, self._begin(pausable=True, yields=True))
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """Run `work` in the background, where a failure is the engine's state and never ends the thread."""
@@ -376,12 +378,20 @@ class Engine:
         except Exception:
             logger.warning("the engine's round failed; labelling goes on", exc_info=True)
 
-    def _fail(self, error: Exception) -> None:
-        """Keep the last good model and queue, say why, and wait for something new before trying again."""
-        with self._lock:
-            self.voice.error = f"{type(error).__name__}: {error}"
-            self._requested, self._new = False, 0
-        self.voice.say("failed", "the last round failed; labelling goes on with what was chosen before")
+    @contextmanager
+    def _failing(
+        self, meaning: str = "the last round failed; labelling goes on with what was chosen before"
+    ) -> Iterator[None]:
+        """Where something fails, keep the last good model and queue, say why, and wait for something new."""
+        try:
+            yield
+        except Cancelled:
+            raise
+        except Exception as error:
+            with self._lock:
+                self._requested, self._new = False, 0
+            self.voice.fail(error, meaning)
+            raise
 
     def _again(self) -> None:
         """Stop what runs and start over with what holds now."""
@@ -391,9 +401,3 @@ class Engine:
                 self._requested = True
             self._changed.notify_all()
         self.voice.tell("status")
-
-    def _phase(self, phase: str, labels: int) -> None:
-        if phase == "training":
-            self.voice.say("training", f"training on {labels:,} labels")
-        else:
-            self.voice.say("scoring", "choosing what to ask next")

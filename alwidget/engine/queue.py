@@ -77,6 +77,11 @@ class Queue:
         for entry in entries:
             self._entries.setdefault(entry.index, entry)
 
+    def update(self, entry: Queued) -> None:
+        """Put an entry in the place of the same document's, if it waits."""
+        if entry.index in self._entries:
+            self._entries[entry.index] = entry
+
     def discard(self, index: int) -> Queued | None:
         """Take a document out."""
         return self._entries.pop(index, None)

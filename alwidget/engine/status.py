@@ -46,6 +46,26 @@ class Voice:
         self.state, self.message = state, message
         self.tell("status")
 
+    def fail(self, error: Exception, message: str) -> None:
+        """Tell everybody what went wrong, and what that means for the person."""
+        self.error = f"{type(error).__name__}: {error}"
+        self.say("failed", message)
+
+    def phase(self, phase: str, labels: int) -> None:
+        """Tell how far a round is that began with so many labels."""
+        if phase == "training":
+            self.say("training", f"training on {labels:,} labels")
+        else:
+            self.say("scoring", "choosing what to ask next")
+
+    def reading(self, done: int, target: int, *, quietly: bool) -> None:
+        """Tell how many documents are read; quietly once there is a model, since nobody waits for them then."""
+        message = f"reading documents, {done:,} of {target:,}" if done < target else ""
+        if quietly:
+            self.message = message
+        else:
+            self.say("cold", message)
+
     def progress(self, what: str, done: int, total: int) -> None:
         """Change the message only; whoever asks next sees it."""
         self.message = f"{what}, {done:,} of {total:,}"

@@ -29,7 +29,11 @@ def with_suggestions(
     stop: Stop,
     view: RoundView | None = None,
 ) -> list[Queued]:
-    """Return the entries with what the model would answer; what it wrote to choose them is not written again."""
+    """Return the entries with what the model would answer.
+
+    Written text takes long, and somebody waits for the round: here it is only what the strategy had the model write to
+    choose by. The rest is written afterwards; see `alwidget.engine.drafting`.
+    """
     if not entries:
         return entries
     indices = np.array([entry.index for entry in entries], dtype=np.int64)
@@ -38,6 +42,8 @@ def with_suggestions(
         places = {int(index): at for at, index in enumerate(view.candidates)}
         at = [places[int(index)] for index in indices]
         found = _written(written.log_probs[at], [written.candidates[i] for i in at])
+    elif training.task == "generation":
+        return entries
     else:
         found = suggestions(learner, lazy_batch(pool, indices, words=training.words), training, stop)
     return [entry.with_suggestion(suggested) for entry, suggested in zip(entries, found, strict=True)]

@@ -85,7 +85,7 @@ def test_it_learns_and_suggests_in_the_form_of_the_task(made: Made, task: str) -
     assert result.fitted
     assert result.batch == len(result.entries) == 10
     right = 0
-    for entry in result.entries:
+    for entry in engine.asked(10):
         text = answers.pool[entry.index].text
         assert entry.suggestion is not None
         assert 0 <= entry.suggestion.confidence <= 1
@@ -133,7 +133,8 @@ def test_a_model_that_only_reads_chooses_and_suggests_nothing(made: Made) -> Non
 def test_written_candidates_are_kept_with_the_queue(made: Made, tmp_path: Any) -> None:
     engine, answers = made("generation", cache=tmp_path)
     answers.answer(engine, 20)
-    first = engine.step().entries[0]
+    engine.step()
+    first = engine.head(1)[0]
     assert first.suggestion is not None
     assert first.suggestion.candidates is not None
     assert first.suggestion.candidates[0] == first.suggestion.value
