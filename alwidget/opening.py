@@ -85,7 +85,8 @@ def annotate(
         start from: data that happens to carry labels would otherwise leave nothing to ask. What a column of answers
         holds depends on the task: a label; a list of labels; tags of words, or spans; a text.
     prelabel
-        Column with answers of a model or of rules, shown as suggestions until the session's own model has some.
+        Column with answers of a model or of rules to look over: shown as suggestions until their documents are
+        answered, also once the session's own model has learnt; that one suggests for all others.
     tokens, tags, scheme
         For spans: the column with the words of each document (without a text they are joined by spaces), the column
         with a tag for each word (which `label` or `prelabel` may name just as well), and their scheme, ``"IOB1"``,

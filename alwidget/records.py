@@ -15,11 +15,14 @@ class Item:
     Attributes
     ----------
     suggestion, confidence
-        What the model would answer and how sure it is (0 … 1); None before there is a model.
+        What the model would answer and how sure it is (0 … 1); None before there is a model. How sure a suggestion
+        is that came with the data (`prelabel`) is not known: its `confidence` is None.
     why
         Its provenance: strategy, round, rank, score, propensity and a line for a person.
     candidates
         Texts that the model would write, best first; `suggestion` is the first of them.
+    origin
+        Where the suggestion comes from: ``"model"``, or ``"given"`` with the data.
     """
 
     id: str
@@ -30,6 +33,7 @@ class Item:
     confidence: float | None = None
     why: dict[str, Any] | None = None
     candidates: tuple[str, ...] | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Session:
         self.pool, self.log, self.task, self.name = pool, log, task, name
         self._engine, self._intake = engine, intake
         self._prelabels = prelabels
+        if prelabels is not None:
+            engine.drafting.spared = lambda index: self._given(index) is not None
         self._predicting = Predicting(pool, engine, intake.training_set)
         self._widget: AnnotationWidget | None = None
         self._lock = threading.RLock()
@@ -273,11 +275,9 @@ class Session:
         )
 
     def suggested(self, entry: Queued) -> Suggested | None:
-        """Return what is suggested for a queued document: by the model, or before it has learnt by the data."""
-        if entry.suggestion is not None or self._prelabels is None:
-            return entry.suggestion
-        value = self._prelabels.of(self.pool[entry.index], self.log.task)
-        return None if value is None else given_suggestion(value, self.task.name)
+        """Return what is suggested for a queued document: what the data brings, else what the model answers."""
+        given = self._given(entry.index)
+        return entry.suggestion if given is None else given_suggestion(given, self.task.name)
 
     # The widget ------------------------------------------------------------------------------------------------------
 
@@ -355,6 +355,10 @@ class Session:
         recorded = act(target=target, client=client)
         return recorded.entry if recorded else None
 
+    def _given(self, index: int) -> Any:
+        """Return the answer that the data brings to look over, or None."""
+        return None if self._prelabels is None else self._prelabels.of(self.pool[index], self.log.task)
+
     def _id(self, doc: object) -> str:
         name = doc.id if isinstance(doc, Item) else str(doc)
         if name in self.pool:
@@ -375,6 +379,7 @@ class Session:
             suggestion.confidence if suggestion else None,
             why,
             suggestion.candidates if suggestion else None,
+            None if suggestion is None else "given" if suggestion.confidence is None else "model",
         )
 
     def _annotation(self, doc: str) -> Annotation:

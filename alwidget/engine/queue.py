@@ -23,7 +23,7 @@ class Suggested:
     value
         In the form of the task; a suggested span has a ``confidence`` of its own.
     confidence
-        How sure the model is, 0 … 1; see `alwidget.engine.suggest.suggestions`.
+        How sure the model is, 0 … 1 (see `alwidget.engine.suggest.suggestions`); None of what came with the data.
     probs
         Every label's probability, in key order.
     candidates
@@ -31,7 +31,7 @@ class Suggested:
     """
 
     value: Any
-    confidence: float
+    confidence: float | None
     probs: tuple[float, ...] | None = None
     candidates: tuple[str, ...] | None = None
 

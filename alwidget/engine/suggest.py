@@ -63,10 +63,10 @@ def suggestions(learner: Learner, documents: Batch, training: TrainingSet, stop:
 
 
 def given_suggestion(value: Any, task: str) -> Suggested:
-    """Return an answer that the data brings as a suggestion; how sure its maker was is not known, and taken for 1."""
+    """Return an answer that the data brings as a suggestion; how sure its maker was is not known."""
     if task == "tagging":
-        value = [{**span, "confidence": 1.0} for span in value]
-    return Suggested(value, 1.0)
+        value = [{**span, "confidence": None} for span in value]
+    return Suggested(value, None)
 
 
 def confident_labels(probs: np.ndarray, learner: Learner, classes: tuple[str, ...]) -> list[list[str]]:

@@ -98,7 +98,7 @@ class Event(msgspec.Struct, omit_defaults=True, frozen=True, gc=False):
     target: str | None = None
     note: str | None = None
     seen: Any = None
-    """What the model suggested when the person answered: ``{"value", "confidence"}``."""
+    """What was suggested when the person answered: ``{"value", "confidence"}``; the data's suggestions have none."""
     why: Why | None = None
     document: StoredDocument | None = None
 

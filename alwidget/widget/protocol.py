@@ -70,10 +70,11 @@ class Suggestion(_Base):
     """What the model thinks: its answer, how sure, and the probability of every label in key order.
 
     A suggested span has a ``confidence`` of its own. `candidates` are texts that the model would write, best first.
+    A `confidence` of None says that the suggestion, or the span, came with the data and not from the model.
     """
 
     value: Any
-    confidence: float
+    confidence: float | None
     probs: list[float] | None = None
     candidates: list[str] | None = None
 

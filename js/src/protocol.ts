@@ -27,10 +27,11 @@ export interface LabelInfo {
  * What the model thinks: its answer, how sure, and the probability of every label in key order.
  *
  * A suggested span has a `confidence` of its own. `candidates` are texts that the model would write, best first.
+ * A `confidence` of None says that the suggestion, or the span, came with the data and not from the model.
  */
 export interface Suggestion {
   value: unknown;
-  confidence: number;
+  confidence: number | null;
   probs: number[] | null;
   candidates: string[] | null;
 }

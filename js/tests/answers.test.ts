@@ -241,6 +241,20 @@ describe("written text", () => {
     expect(document.activeElement, "and goes on in the next field").toBe(field(view));
   });
 
+  it("of the data is said to be the data's", async () => {
+    const suggestion = { value: "Given words", confidence: null, probs: null, candidates: null };
+    const why = { strategy: "idds", round: 1, rank: 1, of: 2, score: null, propensity: 1, text: "" };
+    const kernel = writing({ documents: [{ suggestion, why }, { why }] });
+    const view = await open(kernel);
+    expect(field(view).value).toBe("Given words");
+    expect(text(view, "whose")).toBe("text from the data");
+    expect(text(view, "why")).toContain("suggested by the data");
+    await press(view, "Control+Enter");
+    expect(said(kernel)).toEqual([["doc-0", "Given words"]]);
+    expect(origins(kernel)).toEqual(["accepted"]);
+    expect(text(view, "why")).not.toContain("suggested by the data");
+  });
+
   it("without a model is a person's", async () => {
     const kernel = writing({ suggest: false });
     const view = await open(kernel);

@@ -135,3 +135,21 @@ def test_only_strategies_of_the_task_can_be_chosen(page: Any) -> None:
     assert "breaking-ties" not in names
     assert isinstance(view.say("set", name="strategy", value="breaking-ties"), p.Reject)
     assert isinstance(view.say("set", name="strategy", value="mnlp"), p.Ack)
+
+
+def test_a_suggestion_of_the_data_has_no_confidence_and_stays_after_the_first_fit(page: Any) -> None:
+    name = {"start": 0, "end": 3, "label": "PER", "text": "Ada"}
+    data = [{"text": f"Ada {text}", "guess": [name] if i % 2 else None} for i, text in enumerate(texts(60))]
+    view = page("tagging", data=data, prelabel="guess")
+    for item in [item for item in view.snapshot()["queue"] if item["suggestion"] is None]:
+        view.annotate(item["item"], ORACLES["tagging"](item["text"]))
+    view.session.train(wait=True)
+    queue = view.snapshot()["queue"]
+    given = [item for item in queue if item["suggestion"]["confidence"] is None]
+    assert 0 < len(given) < len(queue)
+    assert all(item["suggestion"]["value"] == [{**name, "confidence": None}] for item in given)
+    taken = given[0]
+    ack = view.annotate(taken["item"], [name], origin="accepted", seen=taken["suggestion"])
+    assert isinstance(ack, p.Ack)
+    event = view.session.history(1)[0]
+    assert (event.origin, event.value) == ("accepted", [name])

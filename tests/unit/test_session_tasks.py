@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -241,16 +241,70 @@ def test_tags_that_are_only_there_and_tags_to_look_over(tmp_path: Path) -> None:
         assert any('label="ner_tags"' in notice for notice in session.notices)
     with alw.annotate(TAGGED, path=tmp_path / "p.alw", model=SmallTagger(), prelabel="ner_tags", **options) as session:
         items = {item.id: item for item in session.next(4)}
-        assert items["a"].suggestion[0] == {"start": 0, "end": 3, "label": "PER", "text": "Ada", "confidence": 1.0}
+        assert items["a"].suggestion[0] == {"start": 0, "end": 3, "label": "PER", "text": "Ada", "confidence": None}
+        assert (items["a"].origin, items["a"].confidence) == ("given", None)
         assert items["c"].suggestion == []
-        assert items["d"].suggestion is None
+        assert (items["d"].suggestion, items["d"].origin) == (None, None)
         for doc in "abc":
             session.record(doc, items[doc].suggestion, origin="accepted")
         assert {a.origin for a in session.annotations} == {"accepted"}
         session.train(wait=True)
-        assert session.next()[0].suggestion == []
+        last = session.next()[0]
+        assert (last.suggestion, last.origin) == ([], "model")
+        assert last.confidence is not None
     with pytest.raises(ArgumentError, match="No document has an answer in prelabel"):
         alw.annotate(alw.Pool.load(TAGGED, task="tagging"), path=tmp_path / "q.alw", prelabel="ner_tags", **options)
+
+
+@pytest.mark.parametrize("task", ["classification", "multilabel", "tagging", "generation"])
+def test_what_the_data_suggests_stays_until_it_is_answered(tmp_path: Path, task: str) -> None:
+    """Half of the documents bring an answer to look over; the model suggests for the others."""
+    kind = "multilabel" if task == "classification" else task
+    several = ORACLES[kind]
+    right = (lambda text: several(text)[0]) if task == "classification" else several
+    wrong = {"classification": "hen", "multilabel": ["hen"], "tagging": [], "generation": "none at all"}[task]
+    rows = [{"text": t, "guess": wrong if i % 2 else None} for i, t in enumerate(texts(60))]
+    labels = {} if task == "generation" else {"labels": LABELS[kind]}
+    model = "tf-idf" if task == "classification" else MODELS[task]()
+    with alw.annotate(
+        rows, task=task, prelabel="guess", path=tmp_path / "s.alw", model=model, strategy="random", **labels
+    ) as session:
+        bare = [item for item in session.next(60) if item.origin is None]
+        assert len(bare) == 30
+        for item in bare[:20]:
+            session.record(item.id, right(item.text))
+        assert session.train(wait=True).fitted  # type: ignore[union-attr]
+        items = session.next(40)
+        given = [item for item in items if item.origin == "given"]
+        assert len(given) == 30
+        assert all((item.suggestion, item.confidence, item.candidates) == (wrong, None, None) for item in given)
+        others = [item for item in items if item.origin == "model"]
+        assert len(others) == 10
+        assert all(0 <= item.confidence <= 1 for item in others)  # type: ignore[operator]
+        assert any(item.suggestion != wrong for item in others)
+        session.record(given[0].id, given[0].suggestion, origin="accepted")
+        assert session.undo() is not None
+        again = session.next(1)[0]
+        assert (again.id, again.origin) == (given[0].id, "given")
+
+
+def test_no_text_is_written_where_the_data_brings_one(tmp_path: Path) -> None:
+    class Asked(SmallWriter):
+        seen: ClassVar[list[str]] = []
+
+        def generate(self, documents: Any, **options: Any) -> Any:
+            self.seen.extend(documents.texts)
+            return super().generate(documents, **options)
+
+    rows = [{"text": t, "guess": "a guess" if i % 2 else None} for i, t in enumerate(texts(30))]
+    with alw.annotate(
+        rows, task="generation", prelabel="guess", path=tmp_path / "s.alw", model=Asked(), strategy="random"
+    ) as session:
+        answer(session, 6)
+        session.train(wait=True)
+        items = session.next(24)
+        assert {item.text for item in items if item.origin == "model"} == set(Asked.seen)
+        assert {item.suggestion for item in items if item.origin == "given"} == {"a guess"}
 
 
 def test_several_labels_and_summaries_as_gold_answers(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ function whose(item: Item, value: unknown, by: "person" | "model" | "nobody"): s
   const { suggestion } = item;
   const model = suggestion?.value === value || suggestion?.candidates?.includes(String(value)) === true;
   if (by === "model" || (model && item.status === null)) {
-    return "draft by the model";
+    return suggestion?.confidence === null ? "text from the data" : "draft by the model";
   }
   return suggestion === null || item.status !== null ? "your text" : "edited by you";
 }

@@ -161,7 +161,7 @@ function Likely({ item, names, checks }: { item: Item; names: readonly string[];
           </span>
           <span class={checks === undefined ? "alwidget-label-dot" : "alwidget-check"} aria-hidden="true" />
           <span class="alwidget-share" aria-hidden="true">
-            {share(probability)}
+            {probability === null ? "" : share(probability)}
           </span>
         </Press>
       ))}
@@ -176,7 +176,10 @@ function likelyState(name: string, item: Item, checks: Checks | undefined): stri
   return checks?.checked.has(name) === true ? " is-answer" : "";
 }
 
-export function likely(item: Item, names: readonly string[]): { index: number; name: string; probability: number }[] {
+export function likely(
+  item: Item,
+  names: readonly string[],
+): { index: number; name: string; probability: number | null }[] {
   const { suggestion } = item;
   if (suggestion === null) {
     return [];

@@ -64,6 +64,7 @@ function Reason({ item }: { item: Item }) {
     why.strategy,
     why.round > 0 ? `round ${why.round}` : "",
     why.of > 0 ? `rank ${why.rank} of ${why.of}` : "",
+    item.suggestion?.confidence === null ? "suggested by the data" : "",
   ];
   return (
     <>

@@ -1,11 +1,11 @@
 /**
  * The spans of one document as a value: read, changed, and said in words, without side effects.
  *
- * Offsets are code points. A span that only the model has said carries its `confidence`; an accepted one does not, so
+ * Offsets are code points. A span that only the model or the data has said carries a `confidence`; an accepted one does not, so
  * that what was looked at and what was not is part of what undo and drafts keep. Changes return a new list and leave
  * the spans that they do not concern as they are, so that a page may tell by identity what to draw again.
  */
-import { excerpt, plural } from "../lib/format";
+import { excerpt, plural, share } from "../lib/format";
 import type { Offsets } from "../offsets";
 
 export interface Span {
@@ -13,7 +13,8 @@ export interface Span {
   readonly end: number;
   readonly label: string;
   readonly text: string;
-  readonly confidence?: number;
+  /** How sure the model is; null of a suggestion that came with the data. */
+  readonly confidence?: number | null;
 }
 
 export type Spans = readonly Span[];
@@ -76,6 +77,11 @@ function sorted(spans: Spans): Spans {
 
 export function isSuggested({ confidence }: Span): boolean {
   return confidence !== undefined;
+}
+
+/** How sure a suggestion is, in words. */
+export function sure({ confidence }: Span): string {
+  return confidence == null ? "by the data" : share(confidence);
 }
 
 export function sameSpan(a: Omit<Span, "text">, b: Omit<Span, "text">): boolean {

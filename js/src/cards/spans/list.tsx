@@ -1,6 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { count, share } from "../../lib/format";
-import { brief, isSuggested, type Span, sameSpan, shortened } from "../../spans/model";
+import { count } from "../../lib/format";
+import { brief, isSuggested, type Span, sameSpan, shortened, sure } from "../../spans/model";
 import { hue, memo, Press } from "../../ui/parts";
 import type { Tagger } from "./tagger";
 
@@ -68,7 +68,7 @@ const Chip = memo(function Chip({ span, shade, current, reachable, tagger }: Chi
         onClick={() => tagger.current.choose(span)}
       >
         <b dir="auto">{span.label}</b> <bdi>{shortened(span.text)}</bdi>
-        {suggested && <span class="alwidget-sr"> (suggested, {share(span.confidence ?? 0)})</span>}
+        {suggested && <span class="alwidget-sr"> (suggested, {sure(span)})</span>}
       </Press>
     </li>
   );

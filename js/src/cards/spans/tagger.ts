@@ -1,7 +1,7 @@
 /** What can be done on a tagging card, whatever it is done with: keys, the mouse and buttons all end here. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import type { Controller } from "../../controller";
-import { count, plural, share } from "../../lib/format";
+import { count, plural } from "../../lib/format";
 import { Offsets } from "../../offsets";
 import type { Item } from "../../protocol";
 import { type Block, cut } from "../../spans/blocks";
@@ -125,7 +125,7 @@ export class Tagger {
   choose(span: Span): void {
     const { marking, mark, spans } = this.now;
     mark(marks.onSpan(marking, span));
-    const by = span.confidence === undefined ? "" : `, suggested, ${share(span.confidence)}`;
+    const by = model.isSuggested(span) ? `, suggested, ${model.sure(span)}` : "";
     this.say(`${span.label}: ${model.shortened(span.text)}${by}; ${spans.indexOf(span) + 1} of ${spans.length}.`);
   }
 

@@ -128,7 +128,7 @@ function Piece({ node, ...props }: BlockProps & { node: Node }) {
       data-origin={originOf(span, props.suggested)}
       data-hue={hue(Math.max(0, labels.indexOf(span.label)))}
       data-rise={Math.min(rise, 3)}
-      {...(last ? { "data-tag": span.confidence === undefined ? name : `${name} ${share(span.confidence)}` } : {})}
+      {...(last ? { "data-tag": span.confidence == null ? name : `${name} ${share(span.confidence)}` } : {})}
     >
       {children.map((child) => (
         <Piece key={place(child)} {...props} node={child} />
