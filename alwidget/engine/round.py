@@ -236,7 +236,7 @@ def _entries(
     known = not (drawn and plan.tokens is not None)
     labels, of, out = plan.training.classes, len(ranked.indices), []
     for rank, (at, score) in enumerate(zip(ranked.indices, ranked.scores, strict=True), start=1):
-        line = reason_of(view, int(at), pool, labels, drawn=drawn)
+        line = reason_of(view, int(at), pool, labels, strategy=strategy, score=float(score))
         why = Why(
             strategy.name,
             plan.number,
