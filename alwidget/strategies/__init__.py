@@ -12,10 +12,20 @@ from alwidget.strategies.ranking import Pointwise, by_score, without_scores
 from alwidget.strategies.registry import available, default, get
 from alwidget.strategies.schedule import Schedule, Until
 from alwidget.strategies.settings import from_settings, to_settings
-from alwidget.strategies.subsample import Subsampler, Subset, available_subsamplers, subsampler
+from alwidget.strategies.subsample import (
+    UPS,
+    Naive,
+    Subsampler,
+    Subset,
+    available_subsamplers,
+    subsample_setting,
+    subsampler,
+)
 
 __all__ = [
+    "UPS",
     "ArrayView",
+    "Naive",
     "Pointwise",
     "Ranked",
     "Schedule",
@@ -32,6 +42,7 @@ __all__ = [
     "from_settings",
     "functional",
     "get",
+    "subsample_setting",
     "subsampler",
     "task_of",
     "to_settings",

@@ -244,6 +244,8 @@ class Strategy(ABC):
     tasks: tuple[str, ...] = ("classification",)
     subsample: str | None = None
     """The pool subsampling it brings itself, such as ``"random:10000"``; used when the session says "auto"."""
+    scored: bool = False
+    """Whether `Ranked.every` holds scores of its candidates, so that they can be subsampled by the last ones."""
     paper: ClassVar[str] = ""
 
     @abstractmethod

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
-from alwidget.strategies.functional.checks import as_size
+from alwidget.strategies.functional.checks import as_scores, as_size
 from alwidget.strategies.functional.scores import top
 
 __all__ = ["Pointwise", "by_score", "nothing", "without_scores"]
@@ -20,8 +20,8 @@ def by_score(scores: Any, size: int) -> Ranked:
     >>> by_score([0.1, 0.9, 0.5], 2).indices.tolist()
     [1, 2]
     """
-    order = top(scores, size)
-    return Ranked(order, np.asarray(scores, dtype=np.float64)[order])
+    order, every = top(scores, size), as_scores(scores)
+    return Ranked(order, every[order], every)
 
 
 def without_scores(indices: np.ndarray) -> Ranked:
@@ -43,6 +43,8 @@ class Pointwise(Strategy):
     ...     def scores(self, view):
     ...         return -np.linalg.norm(view.embeddings, axis=1)
     """
+
+    scored = True
 
     @abstractmethod
     def scores(self, view: View) -> np.ndarray:

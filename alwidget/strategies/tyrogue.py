@@ -45,6 +45,7 @@ class Tyrogue(Strategy):
         self.needs = {1: frozenset({"embeddings"}), None: frozenset({"probs"})}.get(
             self.r, frozenset({"probs", "embeddings"})
         )
+        self.scored = self.r != 1
 
     def at(self, view: View) -> Strategy:
         """Return what acts in this round: without a trained model the same with ``r=1``; for tags, what reads tags."""
@@ -65,16 +66,17 @@ class Tyrogue(Strategy):
         if not view.size or not size:
             return nothing()
         r = self.r if view.fitted or self.cold_start_entropy else 1
-        return Ranked(
-            *most_uncertain_representatives(
-                view.size,
-                size,
-                rng,
-                r,
-                embeddings=lambda: view.embeddings,
-                uncertainty=lambda positions: _uncertainty(view, positions),
-            )
+        every = np.full(view.size, np.nan)
+
+        def uncertainty(positions: np.ndarray | None) -> np.ndarray:
+            found = _uncertainty(view, positions)
+            every[slice(None) if positions is None else positions] = found
+            return found
+
+        picked, scores = most_uncertain_representatives(
+            view.size, size, rng, r, embeddings=lambda: view.embeddings, uncertainty=uncertainty
         )
+        return Ranked(picked, scores, None if r == 1 else every)
 
     def options(self) -> dict[str, Any]:
         """Return `r` and `cold_start_entropy`."""

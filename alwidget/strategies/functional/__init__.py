@@ -13,6 +13,7 @@ from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
 from alwidget.strategies.functional.neighbours import nearest
 from alwidget.strategies.functional.passes import bald, mc_entropy
+from alwidget.strategies.functional.sampling import naive, random_share, ups, ups_probabilities
 from alwidget.strategies.functional.scores import (
     breaking_ties,
     entropy,
@@ -40,9 +41,11 @@ __all__ = [
     "least_confidence",
     "mc_entropy",
     "mnlp",
+    "naive",
     "nearest",
     "nsp",
     "random",
+    "random_share",
     "token_badge",
     "token_bald",
     "token_budget",
@@ -50,4 +53,6 @@ __all__ = [
     "token_entropy",
     "top",
     "tyrogue",
+    "ups",
+    "ups_probabilities",
 ]

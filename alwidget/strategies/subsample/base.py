@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from alwidget.errors import StrategyError, near_miss
+from alwidget.errors import StrategyError
 from alwidget.strategies.base import Strategy
 
-__all__ = ["Everything", "RandomSubsampler", "Subsampler", "Subset", "available_subsamplers", "subsampler"]
+__all__ = ["AUTO", "Everything", "RandomSubsampler", "Subsampler", "Subset"]
 
 AUTO = 10_000
 """The paper's |D_rand|; TYROGUE reports no difference between 5,000 and 20,000."""
@@ -26,8 +26,8 @@ class Subset:
     positions
         Positions into what was available, ascending, int64, shape (m,).
     propensity
-        The probability with which each of them came in, float64, shape (m,). Kept with every label, so that
-        estimates can be corrected for how documents were chosen.
+        The probability with which each of them came in, float64, shape (m,); NaN where nobody knows. Kept with every
+        label, so that estimates can be corrected for how documents were chosen.
     """
 
     positions: np.ndarray
@@ -37,11 +37,20 @@ class Subset:
 class Subsampler(ABC):
     """Chooses the candidates of a round from what is available.
 
-    Subclasses set `name` and `select`, and `needs_scores` when they rank by what the last rounds computed.
+    Subclasses set `name` and `select`; `needs_scores` and `share` when they go by what earlier rounds computed.
+
+    >>> class EverySecond(Subsampler):
+    ...     name = "every-second"
+    ...     def select(self, available, rng, *, least=0, scores=None, ages=None, round=0):
+    ...         positions = np.arange(round % 2, len(available), 2)
+    ...         return Subset(positions, np.ones(len(positions)))
     """
 
     name: ClassVar[str]
     needs_scores: ClassVar[bool] = False
+    """Whether it reads `scores` and `ages`; the engine then remembers them."""
+    share: float = 1.0
+    """With `needs_scores`: which share is drawn at random for a strategy that has no scores."""
 
     @abstractmethod
     def select(
@@ -51,6 +60,7 @@ class Subsampler(ABC):
         *,
         least: int = 0,
         scores: np.ndarray | None = None,
+        ages: np.ndarray | None = None,
         round: int = 0,  # noqa: A002  the name that a view has for it
     ) -> Subset:
         """Return the candidates of a round.
@@ -65,9 +75,19 @@ class Subsampler(ABC):
             How many documents the round must have to choose from, as far as there are any.
         scores
             The last score of every available document, larger = ask first, NaN where it has none, shape (N,).
+        ages
+            The round in which each of these was computed, -1 for never, shape (N,).
         round
             The number of the round, from 0.
         """
+
+    def around(self, strategy: Strategy) -> Strategy:
+        """Return what acts in place of `strategy`; one that chooses candidates by more than `select` sees wraps it."""
+        return strategy
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that make this instance again."""
+        return {}
 
     def __repr__(self) -> str:
         """Return what a person types for it."""
@@ -90,10 +110,11 @@ class Everything(Subsampler):
         *,
         least: int = 0,
         scores: np.ndarray | None = None,
+        ages: np.ndarray | None = None,
         round: int = 0,  # noqa: A002
     ) -> Subset:
         """Return all positions, with probability one."""
-        del rng, least, scores, round
+        del rng, least, scores, ages, round
         return Subset(np.arange(len(available), dtype=np.int64), np.ones(len(available)))
 
 
@@ -121,76 +142,21 @@ class RandomSubsampler(Subsampler):
         *,
         least: int = 0,
         scores: np.ndarray | None = None,
+        ages: np.ndarray | None = None,
         round: int = 0,  # noqa: A002
     ) -> Subset:
         """Return ``min(size, N)`` positions, each as likely as the next."""
-        del scores, round
+        del scores, ages, round
         n = len(available)
         wanted = int(np.ceil(self.size * n)) if self.size < 1 else int(self.size)
         m = min(max(wanted, least), n)
         positions = np.arange(n) if m == n else np.sort(rng.choice(n, m, replace=False, shuffle=False))
         return Subset(positions.astype(np.int64, copy=False), np.full(m, m / n if n else 1.0))
 
+    def options(self) -> dict[str, Any]:
+        """Return `size`."""
+        return {"size": self.size}
+
     def __str__(self) -> str:
         """Return the short form."""
         return f"random:{self.size}"
-
-
-_KINDS: dict[str, type[Subsampler]] = {RandomSubsampler.name: RandomSubsampler, Everything.name: Everything}
-
-
-def available_subsamplers() -> dict[str, str]:
-    """Return the names of the subsamplers and one line for each.
-
-    >>> sorted(available_subsamplers())
-    ['none', 'random']
-    """
-    return {name: (kind.__doc__ or "").splitlines()[0] for name, kind in _KINDS.items()}
-
-
-def subsampler(spec: str | Subsampler | None, strategy: Strategy | None = None) -> Subsampler:
-    """Return the subsampler that a person asked for.
-
-    Parameters
-    ----------
-    spec
-        ``"random:10000"``, ``"random:0.1"`` (a share), ``"random"``, None or ``"none"``, an instance, or ``"auto"``:
-        what the strategy brings itself, else random 10,000.
-    strategy
-        The strategy of the session, for ``"auto"``.
-
-    Raises
-    ------
-    alwidget.errors.StrategyError
-        There is no such subsampler, or its size cannot be read.
-
-    Examples
-    --------
-    >>> subsampler("random:5000")
-    subsampler("random:5000")
-    """
-    if isinstance(spec, Subsampler):
-        return spec
-    if spec == "auto":
-        spec = (strategy.subsample if strategy is not None else None) or f"random:{AUTO}"
-    if spec is None:
-        return Everything()
-    if not isinstance(spec, str):
-        message = f'subsample is a text such as "random:10000", or None, got {spec!r}.'
-        raise StrategyError(message)
-    name, colon, size = spec.partition(":")
-    if name not in _KINDS:
-        names = ("auto", *_KINDS)
-        shown = ", ".join(f'"{n}"' for n in names)
-        message = f'There is no subsampler "{name}"; choose from {shown}.{near_miss(name, names)}'
-        raise StrategyError(message)
-    if not colon:
-        return _KINDS[name]()
-    if name != RandomSubsampler.name:
-        message = f'subsample="{spec}" cannot be read: "{name}" takes no size.'
-        raise StrategyError(message)
-    try:
-        return RandomSubsampler(float(size) if "." in size else int(size))
-    except ValueError as error:
-        message = f'subsample="{spec}" cannot be read; write a number ("random:10000") or a share ("random:0.1").'
-        raise StrategyError(message) from error
