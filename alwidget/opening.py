@@ -24,7 +24,7 @@ from alwidget.session import Session
 
 if TYPE_CHECKING:
     from alwidget.learners import Learner
-    from alwidget.strategies import Strategy
+    from alwidget.strategies import Strategy, Subsampler
 
 __all__ = ["annotate", "open"]
 
@@ -58,7 +58,7 @@ def annotate(
     path: str | Path | None = None,
     model: str | Learner = "auto",
     strategy: str | Strategy | type[Strategy] = "auto",
-    subsample: str | None = "auto",
+    subsample: str | Subsampler | None = "auto",
     batch_size: int = 50,
     batch_unit: str = "documents",
     overlap: bool = False,
@@ -102,7 +102,9 @@ def annotate(
         ``"auto"`` (TYROGUE for one or several labels, MNLP for spans, IDDS for written text), a name from
         `alwidget.strategies.available`, a class, an instance, ``"path.py:Class"``.
     subsample
-        ``"auto"``: what the strategy brings, else random 10,000 once the pool is larger; ``"random:N"``; None.
+        Which documents a round looks at: ``"auto"`` (what the strategy brings, else random 10,000 once the pool is
+        larger), ``"random:N"``, ``"ups"`` (those that the model was unsure of before, and few others),
+        ``"naive:0.1"``, None for all, or an instance; see `alwidget.strategies.subsampler`.
     batch_size, batch_unit
         How many documents a round chooses; with ``batch_unit="tokens"`` how many words: documents are taken in the
         strategy's order until they have so many together.
@@ -178,7 +180,7 @@ def annotate(
     settings = {
         "model": model if isinstance(model, str) else None,
         "strategy": _kept(chosen),
-        "subsample": subsample,
+        "subsample": strategies.subsample_setting(subsample),
         "batch_size": batch_size,
         "batch_unit": batch_unit,
         "overlap": overlap or None,
@@ -256,7 +258,7 @@ def _assemble(
     log: Log,
     learner: Learner,
     strategy: Strategy,
-    subsample: str | None,
+    subsample: str | Subsampler | None,
     pace: Pace,
     seed: int,
     prelabels: GivenAnswers | None = None,

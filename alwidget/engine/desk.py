@@ -15,6 +15,7 @@ from alwidget.engine import queue as queues
 from alwidget.engine.openset import OpenSet
 from alwidget.engine.queue import Queue, Queued
 from alwidget.engine.round import draw_at_random
+from alwidget.engine.scores import ScoreMemory
 from alwidget.log.events import Why
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ class Desk:
         self._queue = Queue()
         self._answered: OrderedDict[int, Queued] = OrderedDict()
         self._draws = self._number = 0
+        kept = None if store is None else store.with_name("scores.bin")
+        self.scores = ScoreMemory(len(pool), pool.fingerprint, kept)
+        """What the strategy last thought of each document."""
         self.open = OpenSet(len(pool), np.flatnonzero(np.asarray(pool.duplicate_of) >= 0))
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ from alwidget.engine.training import TrainingSet
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled, SessionClosedError
 from alwidget.learners.base import Learner, Stop
-from alwidget.strategies.base import Strategy
+from alwidget.strategies import Strategy, Subsampler
 
 if TYPE_CHECKING:
     from alwidget.pool import Pool
@@ -51,7 +51,7 @@ class Engine:
     training_set
         Returns the labelled documents of this moment; called at the start of every round.
     subsample
-        ``"auto"`` (what the strategy brings, else random 10,000 once the pool is larger), ``"random:N"`` or None.
+        What `alwidget.strategies.subsampler` reads: ``"auto"``, ``"random:N"``, ``"ups"``, an instance, None.
     batch_size, batch_unit
         How much a round asks: ``"documents"``, or ``"tokens"``, which takes documents until they have so many words.
     cache
@@ -67,7 +67,7 @@ class Engine:
         strategy: Strategy,
         training_set: Callable[[], TrainingSet],
         *,
-        subsample: str | None = "auto",
+        subsample: str | Subsampler | None = "auto",
         batch_size: int = 50,
         batch_unit: str = "documents",
         seed: int = 0,
@@ -345,6 +345,7 @@ class Engine:
                     progress=self.voice.progress,
                     phase=lambda phase: self.voice.phase(phase, len(training)),
                     memo=self._memo,
+                    scores=self.desk.scores,
                 )
         except Cancelled:
             with self._lock:

@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alwidget.engine.batches import lazy_batch
+from alwidget.engine.candidates import draw_candidates
 from alwidget.engine.needs import missing
 from alwidget.engine.openset import OpenSet
 from alwidget.engine.queue import Queued
 from alwidget.engine.reasons import reason_of
+from alwidget.engine.scores import ScoreMemory
 from alwidget.engine.suggest import with_suggestions
 from alwidget.engine.training import TrainingSet
 from alwidget.engine.view import RoundView
 from alwidget.errors import StrategyError
 from alwidget.learners.base import Labelled, Learner, Progress, Report, Stop
 from alwidget.log.events import Why
-from alwidget.strategies import get, subsampler
+from alwidget.strategies import Subsampler, get, subsampler
 from alwidget.strategies.base import Ranked, Strategy
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class Plan:
     number: int
     """Counts from 1; 0 is what was drawn at random before the first round."""
     strategy: Strategy
-    subsample: str | None
+    subsample: str | Subsampler | None
     size: int
     """How many documents to ask, or with `tokens` how many at least."""
     seed: int
@@ -86,10 +88,12 @@ def run_round(
     progress: Progress | None = None,
     phase: Callable[[str], None] = lambda _: None,
     memo: dict[tuple[str, str], Any] | None = None,
+    scores: ScoreMemory | None = None,
 ) -> RoundResult:
     """Run one round and return what to ask next, best first.
 
-    `memo` is what strategies keep from round to round, see `RoundView.kept`.
+    `memo` is what strategies keep from round to round, see `RoundView.kept`; `scores` are those of the rounds before,
+    for a plan that subsamples by them.
 
     Raises
     ------
@@ -107,10 +111,11 @@ def run_round(
     fitted = report is not None
     strategy, notes = _acting(plan, report, pool=pool, learner=learner)
     rng = np.random.default_rng([plan.seed, plan.number])
-    candidates, inclusion = _candidates(available, plan, strategy, rng)
+    memory = scores if scores is not None else ScoreMemory(len(pool), pool.fingerprint)
+    candidates = draw_candidates(available, plan, strategy, learner, memory, rng)
     view = RoundView(
         pool,
-        candidates,
+        candidates.indices,
         plan.training,
         learner,
         fitted=fitted,
@@ -126,11 +131,14 @@ def run_round(
     ranked, batch = _ranked(strategy, view, plan, rng)
     seconds["inference"] = view.seconds
     seconds["selection"] = time.perf_counter() - started - view.seconds
-    entries = _entries(pool, view, ranked, strategy, plan, inclusion, learner)
+    entries = _entries(pool, view, ranked, strategy, plan, candidates.propensity, learner)
     if fitted:
         entries = with_suggestions(pool, learner, entries, plan.training, stop, view)
     stop.check()
-    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, batch, tuple(notes), seconds)
+    if candidates.memory is not None and len(ranked.indices):
+        candidates.memory.keep(view.candidates, ranked.every, plan.number - 1)
+    said = (*notes, *candidates.notes)
+    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, batch, said, seconds)
 
 
 def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, number: int) -> list[Queued]:
@@ -149,6 +157,7 @@ def _acting(plan: Plan, report: Report | None, *, pool: Pool, learner: Learner) 
     fitted = report is not None
     probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number - 1)
     strategy = plan.strategy.at(probe)
+    strategy = subsampler(plan.subsample, strategy).around(strategy)
     if strategy.needs_labelled and not len(plan.training):
         return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
     if strategy.needs_model and not fitted and not strategy.works_cold:
@@ -156,19 +165,6 @@ def _acting(plan: Plan, report: Report | None, *, pool: Pool, learner: Learner) 
     if (lack := missing(strategy, learner, report)) is not None:
         return get("random"), [f"{lack}. This round drew at random"]
     return strategy, []
-
-
-def _candidates(
-    available: OpenSet, plan: Plan, strategy: Strategy, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pool indices to choose from and the probability with which each of them got there."""
-    open_now = len(available)
-    readable = available.all()
-    if plan.within is not None and strategy.needs:
-        readable = np.sort(available.keep(plan.within))
-    subset = subsampler(plan.subsample, strategy).select(readable, rng, least=plan.size, round=plan.number - 1)
-    share = len(readable) / open_now if open_now else 1.0
-    return readable[subset.positions], subset.propensity * share
 
 
 def _ranked(strategy: Strategy, view: RoundView, plan: Plan, rng: np.random.Generator) -> tuple[Ranked, int]:
@@ -191,7 +187,7 @@ def _ranked(strategy: Strategy, view: RoundView, plan: Plan, rng: np.random.Gene
         if batch <= len(reached) or size >= view.size:
             batch = min(batch, len(reached))
             kept = max(batch, min(plan.size, len(reached)))
-            return Ranked(ranked.indices[:kept], ranked.scores[:kept]), batch
+            return Ranked(ranked.indices[:kept], ranked.scores[:kept], ranked.every), batch
         size = int(np.ceil(1.5 * size))
 
 
@@ -204,6 +200,7 @@ def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Gene
         ranked = Ranked(np.asarray(ranked), np.full(len(ranked), np.nan))
     indices = np.asarray(ranked.indices)
     scores = np.asarray(ranked.scores, dtype=np.float64)
+    every = None if ranked.every is None else np.asarray(ranked.every, dtype=np.float64)
     wrong = None
     if indices.ndim != 1 or indices.dtype.kind not in "iu":
         wrong = f"positions of type {indices.dtype}, shape {indices.shape}, where int64 (k,) is due"
@@ -215,10 +212,12 @@ def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Gene
         wrong = f"position {int(indices.max())} of {view.size} candidates"
     elif scores.shape != indices.shape:
         wrong = f"{scores.shape} scores for {indices.shape} positions"
+    elif every is not None and every.shape != (view.size,):
+        wrong = f"scores of shape {every.shape} for {view.size} candidates"
     if wrong:
         message = f'The strategy "{strategy.name}" answered {wrong}.'
         raise StrategyError(message)
-    return Ranked(indices.astype(np.int64), scores)
+    return Ranked(indices.astype(np.int64), scores, every)
 
 
 def _entries(
@@ -243,7 +242,7 @@ def _entries(
             rank,
             of,
             round(float(score), 6) if np.isfinite(score) else None,
-            float(inclusion[at]) * chosen if known else None,
+            float(inclusion[at]) * chosen if known and np.isfinite(inclusion[at]) else None,
             learner.description if view.fitted else None,
             line,
         )

@@ -66,17 +66,19 @@ class Tyrogue(Strategy):
         if not view.size or not size:
             return nothing()
         r = self.r if view.fitted or self.cold_start_entropy else 1
-        every = np.full(view.size, np.nan)
+        asked: list[tuple[np.ndarray | None, np.ndarray]] = []
 
         def uncertainty(positions: np.ndarray | None) -> np.ndarray:
-            found = _uncertainty(view, positions)
-            every[slice(None) if positions is None else positions] = found
-            return found
+            asked.append((positions, _uncertainty(view, positions)))
+            return asked[-1][1]
 
         picked, scores = most_uncertain_representatives(
             view.size, size, rng, r, embeddings=lambda: view.embeddings, uncertainty=uncertainty
         )
-        return Ranked(picked, scores, None if r == 1 else every)
+        every = np.full(view.size, np.nan)
+        for positions, found in asked:
+            every[slice(None) if positions is None else positions] = found
+        return Ranked(picked, scores, every if asked else None)
 
     def options(self) -> dict[str, Any]:
         """Return `r` and `cold_start_entropy`."""
