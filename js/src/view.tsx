@@ -119,6 +119,7 @@ export class View {
   }
 
   #draw(): void {
+    const had = this.root.contains(this.#focused());
     try {
       this.#reserve();
       render(<App app={this.#app} state={this.#store.state} onCrash={(error) => this.#crashed(error)} />, this.root);
@@ -134,6 +135,14 @@ export class View {
     if (this.root.dataset.state !== now) {
       this.root.dataset.state = now;
     }
+    // What had the keyboard may be gone, as the chip of a span with another label: keys must not fall to the notebook.
+    if (had && !this.root.contains(this.#focused())) {
+      this.#app.focusRoot();
+    }
+  }
+
+  #focused(): Element | null {
+    return (this.root.getRootNode() as Document | ShadowRoot).activeElement ?? null;
   }
 
   /** A fault of ours while drawing: said on the page and in the console, never a blank cell. */

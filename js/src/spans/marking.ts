@@ -9,6 +9,8 @@ export interface Marking {
   readonly active: string | null;
   /** The span that keys speak of. */
   readonly focus: Span | null;
+  /** What it was before it was changed or deleted: an undo brings that back, and keys speak of it again. */
+  readonly was: Span | null;
   /** The token cursor: the words from `anchor` to `head`. With `holding`, it extends as if Shift were down. */
   readonly cursor: Cursor | null;
   /** Letters chosen without regard to words. */
@@ -25,24 +27,25 @@ export interface Cursor {
 
 /** Nothing chosen; the label at hand stays from document to document. */
 export function fresh(visit: number, active: string | null = null): Marking {
-  return { visit, active, focus: null, cursor: null, letters: null, everywhere: false };
+  return { visit, active, ...NOTHING };
 }
 
+const NOTHING = { focus: null, was: null, cursor: null, letters: null, everywhere: false };
+
 export function onWord(marking: Marking, word: number): Marking {
-  const cursor = word < 0 ? null : { anchor: word, head: word, holding: false };
-  return { ...marking, cursor, focus: null, letters: null, everywhere: false };
+  return word < 0 ? { ...marking, ...NOTHING } : onWords(marking, word, word);
 }
 
 export function onWords(marking: Marking, anchor: number, head: number): Marking {
-  return { ...marking, cursor: { anchor, head, holding: false }, focus: null, letters: null, everywhere: false };
+  return { ...marking, ...NOTHING, cursor: { anchor, head, holding: false } };
 }
 
 export function onLetters(marking: Marking, letters: Range): Marking {
-  return { ...marking, cursor: null, focus: null, letters, everywhere: false };
+  return { ...marking, ...NOTHING, letters };
 }
 
-export function onSpan(marking: Marking, focus: Span | null): Marking {
-  return { ...marking, focus, cursor: null, letters: null, everywhere: false };
+export function onSpan(marking: Marking, focus: Span | null, was: Span | null = null): Marking {
+  return { ...marking, ...NOTHING, focus, was };
 }
 
 /** The cursor moved to a word; with `extend`, what is chosen grows or shrinks up to there. */
@@ -50,14 +53,19 @@ export function moved(marking: Marking, word: number, extend: boolean): Marking 
   const { cursor } = marking;
   const holding = cursor?.holding ?? false;
   const anchor = cursor !== null && (extend || holding) ? cursor.anchor : word;
-  return { ...marking, cursor: { anchor, head: word, holding }, focus: null, letters: null, everywhere: false };
+  return { ...marking, ...NOTHING, cursor: { anchor, head: word, holding } };
 }
 
 /** A span was made of what was chosen: it is the one that keys speak of, and the cursor stays where it was. */
 export function labelled(marking: Marking, span: Span): Marking {
   const { cursor } = marking;
   const stays = cursor === null ? null : { anchor: cursor.head, head: cursor.head, holding: false };
-  return { ...marking, focus: span, cursor: stays, letters: null, everywhere: false };
+  return { ...marking, ...NOTHING, focus: span, cursor: stays };
+}
+
+/** The span that keys speak of was changed, or deleted where `now` is null; the cursor stays where it was. */
+export function changed(marking: Marking, was: Span, now: Span | null): Marking {
+  return { ...marking, focus: now, was, everywhere: now !== null && marking.everywhere };
 }
 
 /** One thing less: what Escape does. Null when nothing is left to leave. */
@@ -77,9 +85,11 @@ export function chosen(marking: Marking, words: Words): Range | null {
   return focus ?? letters ?? (cursor === null ? null : words.between(cursor.anchor, cursor.head));
 }
 
-/** The span in focus as it is now; null when it is gone, as after an undo. */
-export function focused({ focus }: Marking, spans: Spans): Span | null {
-  return focus === null ? null : (spans.find((span) => sameSpan(span, focus)) ?? null);
+/** The span in focus as it is now, also where an undo or redo has changed it since; null when it is gone. */
+export function focused({ focus, was }: Marking, spans: Spans): Span | null {
+  const find = (one: Span | null) => one !== null && spans.find((span) => sameSpan(span, one));
+  const place = () => focus !== null && spans.find(({ start, end }) => start === focus.start && end === focus.end);
+  return find(focus) || find(was) || place() || null;
 }
 
 export function suggestions(spans: Spans): Spans {

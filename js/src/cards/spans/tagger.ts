@@ -167,7 +167,7 @@ export class Tagger {
       this.#onward(next, one);
     } else {
       this.#edit(next, `Deleted ${one.label}: ${model.shortened(one.text)}.`);
-      mark({ ...marking, focus: null, everywhere: false });
+      mark(marks.changed(marking, one, null));
     }
   }
 
@@ -208,7 +208,7 @@ export class Tagger {
     } else {
       const next = this.#span(to, this.focus.label);
       if (this.#try(model.resize(spans, this.focus, next, overlap), `${next.label}: ${model.shortened(next.text)}.`)) {
-        mark(marks.onSpan(marking, next));
+        mark(marks.onSpan(marking, next, this.focus));
       }
     }
   }
@@ -220,7 +220,7 @@ export class Tagger {
   #relabel(span: Span, label: string): void {
     const { marking, mark, spans } = this.now;
     if (this.#try(model.relabel(spans, span, label), `${label}: ${model.shortened(span.text)}.`)) {
-      mark({ ...marking, focus: { ...span, label } });
+      mark(marks.changed(marking, span, { ...span, label }));
     }
   }
 
