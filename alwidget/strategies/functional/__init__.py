@@ -6,6 +6,7 @@ are never modified. Functions that score return float64 of shape (N,), larger = 
 Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `alwidget.errors.StrategyError`.
 """
 
+from alwidget.strategies.functional.batchbald import batchbald
 from alwidget.strategies.functional.clustering import alps, kmeans_medoids
 from alwidget.strategies.functional.density import idds, idds_scores
 from alwidget.strategies.functional.egl import egl, token_egl
@@ -29,6 +30,7 @@ __all__ = [
     "alps",
     "badge",
     "bald",
+    "batchbald",
     "bleuvar",
     "breaking_ties",
     "egl",
