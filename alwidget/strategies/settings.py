@@ -14,6 +14,9 @@ from alwidget.strategies.schedule import Schedule, Until
 
 __all__ = ["from_settings", "to_settings"]
 
+_WRAPPERS = frozenset({"actune", "seals"})
+"""Strategies whose option ``base`` is a strategy itself."""
+
 
 def to_settings(strategy: Strategy) -> dict[str, Any]:
     """Return what `from_settings` makes the same strategy of: names and options, plain JSON.
@@ -75,9 +78,17 @@ def from_settings(settings: Any) -> Strategy:
             raise StrategyError(message)
         options = settings.get("options") or {}
         if isinstance(options, Mapping):
-            return get(name, **options)
+            return get(name, **_with_base(name, options))
     message = f"These settings are no strategy: {shown}."
     raise StrategyError(message)
+
+
+def _with_base(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options in which what a wrapper is around is a strategy; it may be no file of code either."""
+    read = dict(options)
+    if name in _WRAPPERS and isinstance(read.get("base"), str | Mapping):
+        read["base"] = from_settings(read["base"])
+    return read
 
 
 def _condition(until: Until | None) -> dict[str, int] | None:

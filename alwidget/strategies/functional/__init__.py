@@ -6,14 +6,19 @@ are never modified. Functions that score return float64 of shape (N,), larger = 
 Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `alwidget.errors.StrategyError`.
 """
 
+from alwidget.strategies.functional.alvin import alvin
 from alwidget.strategies.functional.batchbald import batchbald
+from alwidget.strategies.functional.cartography import cartography
 from alwidget.strategies.functional.clustering import alps, kmeans_medoids
 from alwidget.strategies.functional.density import idds, idds_scores
+from alwidget.strategies.functional.dynamics import data_map, unlearned
 from alwidget.strategies.functional.egl import egl, token_egl
 from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
+from alwidget.strategies.functional.margins import cluster_margin
 from alwidget.strategies.functional.neighbours import nearest
 from alwidget.strategies.functional.passes import bald, mc_entropy
+from alwidget.strategies.functional.regions import actune, region_scores
 from alwidget.strategies.functional.sampling import naive, random_share, ups, ups_probabilities
 from alwidget.strategies.functional.scores import (
     breaking_ties,
@@ -23,16 +28,22 @@ from alwidget.strategies.functional.scores import (
     random,
     top,
 )
+from alwidget.strategies.functional.seals import seals
 from alwidget.strategies.functional.texts import bleuvar, ensp, nsp
 from alwidget.strategies.functional.tokens import mnlp, token_bald, token_budget, token_entropy
 
 __all__ = [
+    "actune",
     "alps",
+    "alvin",
     "badge",
     "bald",
     "batchbald",
     "bleuvar",
     "breaking_ties",
+    "cartography",
+    "cluster_margin",
+    "data_map",
     "egl",
     "ensp",
     "entropy",
@@ -48,6 +59,8 @@ __all__ = [
     "nsp",
     "random",
     "random_share",
+    "region_scores",
+    "seals",
     "token_badge",
     "token_bald",
     "token_budget",
@@ -55,6 +68,7 @@ __all__ = [
     "token_entropy",
     "top",
     "tyrogue",
+    "unlearned",
     "ups",
     "ups_probabilities",
 ]
