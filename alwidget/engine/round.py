@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +75,10 @@ def fit(pool: Pool, learner: Learner, plan: Plan, stop: Stop, progress: Progress
         return None
     documents = lazy_batch(pool, training.indices, words=training.words)
     labelled = Labelled(documents, training.y, training.classes)
-    return learner.fit(labelled, seed=plan.seed, stop=stop, progress=progress)
+    report = learner.fit(labelled, seed=plan.seed, stop=stop, progress=progress)
+    if report.dynamics is None:
+        return report
+    return replace(report, dynamics=report.dynamics.along(documents.keys))
 
 
 def run_round(

@@ -76,6 +76,7 @@ class RoundView:
         self.fitted = fitted
         self.round = number
         self.dynamics: Dynamics | None = dynamics
+        """Training dynamics of the last fit, its columns as `labelled`, or None."""
         self.task = training.task
         """The name of the task."""
         self.multilabel = training.task == "multilabel"

@@ -16,7 +16,10 @@ from alwidget.learners.base import (
     Report,
     Span,
     Stop,
+    SupportsBase,
+    SupportsFeatures,
     SupportsGeneration,
+    SupportsPasses,
     SupportsTokens,
     TokenProbs,
 )
@@ -26,6 +29,7 @@ from alwidget.learners.finetune import FineTuned
 from alwidget.learners.frozen import FrozenEncoder
 from alwidget.learners.generation import Seq2Seq
 from alwidget.learners.head import Head
+from alwidget.learners.mlphead import MlpHead
 from alwidget.learners.objectives import Binary
 from alwidget.learners.offline import offline_path
 from alwidget.learners.reader import Reader
@@ -50,6 +54,7 @@ __all__ = [
     "Head",
     "Labelled",
     "Learner",
+    "MlpHead",
     "Progress",
     "Reader",
     "Report",
@@ -57,7 +62,10 @@ __all__ = [
     "SigmoidHead",
     "Span",
     "Stop",
+    "SupportsBase",
+    "SupportsFeatures",
     "SupportsGeneration",
+    "SupportsPasses",
     "SupportsTokens",
     "TfIdf",
     "TokenProbs",

@@ -67,10 +67,11 @@ def make(
     Parameters
     ----------
     model
-        ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen
-        without), or a `Learner` of your own. NAME is a hub name or a path. Entities have ``"bilstm-crf"`` and no
-        ``"tf-idf"``; for written text NAME is an encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL`` stands in
-        for ``"auto"`` where it is set and can learn the task.
+        ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"encoder:NAME+mlp"`` (a small network on the frozen vectors),
+        ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen without), or a `Learner` of your own. NAME is a
+        hub name or a path. Entities have ``"bilstm-crf"`` and no ``"tf-idf"``; for written text NAME is an
+        encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL`` stands in for ``"auto"`` where it is set and can learn
+        the task.
     task
         ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     cache_dir
@@ -142,8 +143,9 @@ class _Chooser:
         warning = f"{lost} could not be used: {reason.rstrip('.')}."
         folder, where = _local(ENCODER)
         if folder is not None and (failed is None or (failed.kind, failed.folder) != ("encoder", folder)):
-            why = f"{NAME} {where}, {how('encoder', self._task)}, in place of {lost}: {reason}"
-            return Found("encoder", NAME, folder, why, warning)
+            mlp = self._wanted.mlp
+            why = f"{NAME} {where}, {how('encoder', self._task, mlp=mlp)}, in place of {lost}: {reason}"
+            return Found("encoder", NAME, folder, why, warning, mlp)
         kind = last_resort(self._task)
         why = _capital(f"{self._last_resort()}, in place of {lost}: {reason}")
         return Found(kind, kind, None, why, warning)
@@ -160,9 +162,10 @@ class _Chooser:
         kind = wanted.kind
         if kind == "any":
             kind = "finetune" if gpu or self._task == "generation" else "encoder"
-        way = how(kind, self._task)
+        way = how(kind, self._task, mlp=wanted.mlp)
         if wanted.folder is not None:
-            return Found(kind, wanted.name, wanted.folder, f"{wanted.name}, {way}, as asked for{self._hint}")
+            why = f"{wanted.name}, {way}, as asked for{self._hint}"
+            return Found(kind, wanted.name, wanted.folder, why, mlp=wanted.mlp)
         folder, where = _local(wanted.name)
         if folder is None:
             if fetch is None:
@@ -171,7 +174,8 @@ class _Chooser:
                 folder, where = fetch(wanted.name), "from the hub"
             except ModelError as error:
                 return self.after(f"{error}, and it is not in the cache" if _short(error) else str(error))
-        return Found(kind, _tail(wanted.name), folder, f"{wanted.name} {where}, {way}, as asked for{self._hint}")
+        why = f"{wanted.name} {where}, {way}, as asked for{self._hint}"
+        return Found(kind, _tail(wanted.name), folder, why, mlp=wanted.mlp)
 
     def _best(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
         because = "there is a GPU" if gpu else "no GPU here"

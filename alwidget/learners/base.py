@@ -167,6 +167,22 @@ class Dynamics:
     correct: np.ndarray
     keys: tuple[bytes, ...]
 
+    def along(self, keys: Sequence[bytes]) -> Dynamics | None:
+        """Return the same with one column for each of these documents, in this order; None where one has no column.
+
+        >>> dynamics = Dynamics(np.array([[0.25, 0.5]]), np.array([[False, True]]), (b"a", b"b"))
+        >>> dynamics.along([b"b", b"a"]).gold.tolist()
+        [[0.5, 0.25]]
+        """
+        wanted = tuple(bytes(key) for key in keys)
+        if wanted == tuple(self.keys):
+            return self
+        column = {key: i for i, key in enumerate(self.keys)}
+        if not all(key in column for key in wanted):
+            return None
+        at = [column[key] for key in wanted]
+        return Dynamics(self.gold[:, at], self.correct[:, at], wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["OwnRandomness"]
+__all__ = ["OwnRandomness", "has_dropout", "restarting"]
 
 
 class OwnRandomness(TorchFunctionMode):
@@ -25,6 +27,10 @@ class OwnRandomness(TorchFunctionMode):
     always
         Also drop in evaluation (Monte Carlo dropout): all else in the model stays in evaluation, and nothing has to be
         put back afterwards.
+    consistent
+        Drop the same units of each layer for all rows and all places in them until `restart` is told of another
+        forward pass, and then the same again: the pass is one function of the documents, whatever the batches. Where
+        the masks come from is the seed of the generator, the place of the layer and its width.
 
     Examples
     --------
@@ -35,10 +41,16 @@ class OwnRandomness(TorchFunctionMode):
     ([0.0, 2.0], True)
     """
 
-    def __init__(self, generator: torch.Generator, *, always: bool = False) -> None:
+    def __init__(self, generator: torch.Generator, *, always: bool = False, consistent: bool = False) -> None:
         super().__init__()
-        self._generator, self._always = generator, always
+        self._generator, self._always, self._consistent = generator, always, consistent
+        self._place = 0
+        self._kept: dict[tuple[int, int], torch.Tensor] = {}
         self._layers = torch.Generator().manual_seed(generator.initial_seed() % 2**63)
+
+    def restart(self) -> None:
+        """Count layers from the first again: a forward pass begins."""
+        self._place = 0
 
     def __torch_function__(
         self,
@@ -68,5 +80,32 @@ class OwnRandomness(TorchFunctionMode):
         del inplace
         if p == 0 or not (training or self._always):
             return x
+        if self._consistent:
+            return x * self._mask(x.shape[-1], p).to(x.device, x.dtype)
         keep = torch.empty_like(x).bernoulli_(1 - p, generator=self._generator)
         return x * keep.div_(1 - p)
+
+    def _mask(self, width: int, p: float) -> torch.Tensor:
+        """Return what this layer's units are multiplied by, float32 (width,)."""
+        place, self._place = (self._place, width), self._place + 1
+        if place not in self._kept:
+            rng = np.random.default_rng([self._generator.initial_seed() % 2**63, *place])
+            self._kept[place] = torch.from_numpy((rng.random(width) >= p) / np.float32(1 - p))
+        return self._kept[place]
+
+
+@contextmanager
+def restarting(model: torch.nn.Module, drawing: OwnRandomness) -> Iterator[None]:
+    """Tell `drawing` of every forward pass of `model`."""
+    hook = model.register_forward_pre_hook(lambda *_: drawing.restart())
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def has_dropout(model: Any, fields: Iterable[str]) -> bool:
+    """Whether a model drops anything: in a layer, or by a rate in one of these fields of its configuration."""
+    layers = (getattr(m, "p", 0.0) for m in model.modules() if "dropout" in type(m).__name__.lower())
+    rates = (getattr(model.config, field, 0.0) for field in fields)
+    return any(isinstance(rate, float) and rate > 0 for rate in (*layers, *rates))

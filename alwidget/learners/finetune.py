@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,26 +13,27 @@ import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
-from alwidget.learners.cache import VectorMemory
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.objectives import Objective, Single
-from alwidget.learners.pooling import Pooling
 from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.thresholds import label_folds
-from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers, token_batches
+from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers
 
 if TYPE_CHECKING:
+    from alwidget.learners.inference import Answers, Running
     from alwidget.learners.training import History, Options
 
 __all__ = ["FineTuned"]
 
 LENGTH = 256
-KEPT = 50_000
-WINDOW = 4096
 TOKENS = {"cpu": (2048, 1024), "cuda": (16_384, 32_768)}
 """Tokens a training step and a prediction batch may hold at once."""
+
+
+class _NoDropoutError(ModelError, AttributeError):
+    """There is nothing to drop; an `AttributeError` too, so that `hasattr` answers False."""
 
 
 class FineTuned(WithPretrained, WithSurprisal):
@@ -56,6 +56,8 @@ class FineTuned(WithPretrained, WithSurprisal):
         ``"warm"``: from the last fit, which is faster and drifts.
     max_length
         Tokens a text may have.
+    dropout
+        The rate of dropout, in training and in `predict_passes`; None: the checkpoint's. Attention drops nothing.
     cache_dir
         Where the vectors of the checkpoint as it came are kept; None: `alwidget.learners.default_cache_dir`.
     objective
@@ -73,6 +75,7 @@ class FineTuned(WithPretrained, WithSurprisal):
         device: str | None = None,
         start: str = "fresh",
         max_length: int = LENGTH,
+        dropout: float | None = None,
         cache_dir: str | Path | None = None,
         objective: Objective | None = None,
         **options: Any,
@@ -80,20 +83,22 @@ class FineTuned(WithPretrained, WithSurprisal):
         if start not in {"fresh", "warm"}:
             message = f'start="{start}" is neither "fresh" nor "warm".'
             raise ModelError(message)
+        if dropout is not None and not 0 <= dropout < 1:
+            message = f"dropout={dropout!r} is no share of units to drop: it must be at least 0 and below 1."
+            raise ModelError(message)
         self.folder = Path(folder)
         self.label = label or self.folder.name
         self.name = name or f"finetune:{self.label}"
         self.device, self.start, self.max_length = device, start, max_length
         self.retrain_seconds = 60.0
         self.objective: Objective = Single() if objective is None else objective
+        self.dropout = dropout
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._given = options
         self._classes: tuple[str, ...] = ()
         self._thresholds = np.empty(0)
-        self._model: Any = None
         self._tokeniser: Tokeniser | None = None
-        self._vectors = self._probs = VectorMemory(1, limit=0)
-        self._features: VectorMemory | None = None
+        self._answers: Answers | None = None
 
     @property
     def description(self) -> str:
@@ -111,9 +116,7 @@ class FineTuned(WithPretrained, WithSurprisal):
         if self.objective.problem == Single.problem:
             message = "Where there is one label a document, the largest probability decides."
             raise AttributeError(message)
-        if not self._classes:
-            message = f"{self.label} has not been trained yet; label some documents first."
-            raise ModelError(message)
+        self._check_trained()
         return self._thresholds
 
     @property
@@ -129,7 +132,7 @@ class FineTuned(WithPretrained, WithSurprisal):
 
     def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
         """Load torch, the tokeniser and the checkpoint; idempotent."""
-        if self._model is not None:
+        if self._answers is not None:
             return
         _ = self.options
 
@@ -174,34 +177,52 @@ class FineTuned(WithPretrained, WithSurprisal):
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
         """Return probabilities, float64 (n, C); rows sum to one, but for several labels."""
-        if not self._classes:
-            message = f"{self.label} has not been trained yet; label some documents first."
-            raise ModelError(message)
+        self._check_trained()
         if self._certain(self._classes):
             return np.ones((len(documents), 1))
-        probs = self._cached(documents, stop, None)[1].astype(np.float64)
+        probs = self._ready().of(documents, stop, None)[1].astype(np.float64)
         if self.objective.problem == Single.problem:
             probs /= probs.sum(axis=1, keepdims=True)
         return probs
 
+    @property
+    def predict_passes(self) -> Callable[..., Iterator[np.ndarray]]:
+        """``predict_passes(documents, passes, *, seed, consistent=False, stop=None)``.
+
+        Yields probabilities with dropout on, float64 (n, C), a pass at a time (Monte Carlo dropout, Gal & Ghahramani
+        2016). Only dropout acts: the model is in evaluation all the while, and `predict_proba` answers as before.
+        With `consistent` a pass drops the same units of each layer for all documents and all their tokens, whatever
+        the batches. The same seed gives the same passes.
+
+        Raises
+        ------
+        alwidget.errors.ModelError
+            The checkpoint has no dropout; an `AttributeError` too, so that ``hasattr`` tells.
+        """
+        from alwidget.learners.dropout import has_dropout
+        from alwidget.learners.heads import DROPOUT
+
+        if self._answers is not None and not has_dropout(self._answers.model, DROPOUT):
+            message = f"{self.label} has no dropout; FineTuned(…, dropout=0.1) trains it with some."
+            raise _NoDropoutError(message)
+        return self._passes
+
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
         """Return the mean of the last layer under the present weights, float32 (n, d); at first the checkpoint's."""
         self.prepare(stop=stop, progress=progress)
-        return self._cached(documents, stop, progress)[0]
+        return self._ready().of(documents, stop, progress)[0]
 
     def embedded(self, documents: Batch) -> np.ndarray:
         """Return bool (n,): which documents have been run through the present weights; a fit starts over."""
-        return self._vectors.has(documents.keys)
+        return np.zeros(len(documents), dtype=bool) if self._answers is None else self._answers.known(documents)
 
     @property
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
         """Weights (C, f) and bias (C,) of the last layer on what `features` returns."""
         from alwidget.learners.lastlayer import last_weights
 
-        if not self._classes:
-            message = f"{self.label} has not been trained yet; label some documents first."
-            raise ModelError(message)
-        weights, bias = last_weights(self._model)
+        self._check_trained()
+        weights, bias = last_weights(self._ready().model)
         return (weights[:1] * 0, bias[:1] * 0) if self._certain(self._classes) else (weights, bias)
 
     def features(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
@@ -211,29 +232,23 @@ class FineTuned(WithPretrained, WithSurprisal):
         Once they were asked for, later passes over documents keep them beside vectors and probabilities.
         """
         self.prepare(stop=stop)
-        if self._features is None:
-            self._features = self._no_features()
-        features, found = self._features.get(documents.keys)
-        missing = np.flatnonzero(~found)
-        for start in range(0, len(missing), WINDOW):
-            at = missing[start : start + WINDOW]
-            features[at] = self._computed(documents.take(at), stop)[2]
-        return features
+        return self._ready().features(documents, stop)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint that transformers reads: safetensors, config.json, tokenizer.json."""
-        if self._model is None or self._tokeniser is None:
+        if self._answers is None or self._tokeniser is None:
             message = f"{self.label} has not been loaded, so there is nothing to save."
             raise ModelError(message)
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
-        config = self._model.config
+        model = self._answers.model
+        config = model.config
         config.problem_type = self.objective.problem
         if self._classes and not self._certain(self._classes):
             config.id2label = dict(enumerate(self._classes))
             config.label2id = {name: i for i, name in enumerate(self._classes)}
         with quiet_transformers():
-            self._model.save_pretrained(str(path))
+            model.save_pretrained(str(path))
             self._tokeniser.inner.save_pretrained(str(path))
         about = {
             "format": "alwidget-finetuned/1",
@@ -265,6 +280,25 @@ class FineTuned(WithPretrained, WithSurprisal):
 
     # models
 
+    def _ready(self) -> Answers:
+        if self._answers is None:
+            message = f"{self.label} has not been loaded."
+            raise ModelError(message)
+        return self._answers
+
+    def _check_trained(self) -> None:
+        if not self._classes:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
+
+    def _passes(
+        self, documents: Batch, passes: int, *, seed: int, consistent: bool = False, stop: Stop | None = None
+    ) -> Iterator[np.ndarray]:
+        self._check_trained()
+        if self._certain(self._classes):
+            return iter([np.ones((len(documents), 1))] * passes)
+        return self._ready().passes(documents, passes, seed=seed, consistent=consistent, stop=stop)
+
     def _certain(self, classes: tuple[str, ...]) -> bool:
         """Whether there is nothing to learn: a document's one label is the only one there is."""
         return len(classes) == 1 and self.objective.problem == Single.problem
@@ -284,6 +318,7 @@ class FineTuned(WithPretrained, WithSurprisal):
         """Return a model of its own, trained on these documents, and what happened."""
         from alwidget.learners.training import Classified, train
 
+        running = self._running()
         model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
         examples = Classified(
             tokens,
@@ -293,7 +328,7 @@ class FineTuned(WithPretrained, WithSurprisal):
             weights=weights,
             class_weight=self.options.class_weight,
             device=str(self.device),
-            predict=lambda trained, some: self._run(trained, some, stop)[1],
+            predict=lambda trained, some: running.run(trained, some, stop)[1],
         )
         history = train(
             model,
@@ -329,14 +364,14 @@ class FineTuned(WithPretrained, WithSurprisal):
                 if len(inside) and len(outside):
                     some = None if weights is None else weights[inside]
                     model, _ = teach(tokens.take(inside), targets[inside], some)
-                    held_out[outside] = self._run(model, tokens.take(outside), stop)[1]
+                    held_out[outside] = self._running().run(model, tokens.take(outside), stop)[1]
         return self.objective.thresholds(held_out, targets)
 
     def _fresh(self, folder: Path, classes: tuple[str, ...], seed: int) -> Any:
         """Return the checkpoint with a head over `classes`, whatever is new in it drawn from the seed."""
         from alwidget.learners.heads import load_classifier
 
-        model = load_classifier(folder, len(classes), seed)
+        model = load_classifier(folder, len(classes), seed, dropout=self.dropout)
         if self._tokeniser is None:
             positions = int(getattr(model.config, "max_position_embeddings", 0) or 512)
             self._tokeniser = Tokeniser(folder, max_length=self.max_length, limit=positions)
@@ -346,7 +381,7 @@ class FineTuned(WithPretrained, WithSurprisal):
         """Return a copy of the last fit, its head's rows moved to where their classes are now."""
         from alwidget.learners.heads import copy_with_classes
 
-        return self._seeded(copy_with_classes(self._model, self._classes, classes, seed), seed)
+        return self._seeded(copy_with_classes(self._ready().model, self._classes, classes, seed), seed)
 
     def _seeded(self, model: Any, seed: int) -> Any:
         import torch
@@ -360,16 +395,11 @@ class FineTuned(WithPretrained, WithSurprisal):
 
     def _adopt(self, model: Any, classes: tuple[str, ...]) -> None:
         """Use this model from now on; what the last one computed is void."""
-        self._model, self._classes = model, classes
-        self._vectors = VectorMemory(int(model.config.hidden_size), limit=KEPT)
-        self._probs = VectorMemory(int(model.config.num_labels), limit=KEPT, dtype=np.float32)
-        if self._features is not None:
-            self._features = self._no_features()
+        from alwidget.learners.inference import Answers
 
-    def _no_features(self) -> VectorMemory:
-        from alwidget.learners.lastlayer import last_weights
-
-        return VectorMemory(last_weights(self._model)[0].shape[1], limit=KEPT, dtype=np.float32)
+        wanted = self._answers is not None and self._answers.with_features
+        self._classes = classes
+        self._answers = Answers(model, self._running(), self._tokens, features=wanted)
 
     # documents
 
@@ -379,58 +409,10 @@ class FineTuned(WithPretrained, WithSurprisal):
             raise ModelError(message)
         return self._tokeniser(documents.texts, documents.pairs, stop=stop)
 
-    def _cached(self, documents: Batch, stop: Stop | None, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors and probabilities; one pass gives both, and documents that had it are not run again."""
-        vectors, found = self._vectors.get(documents.keys)
-        probs, _ = self._probs.get(documents.keys)
-        missing = np.flatnonzero(~found)
-        for start in range(0, len(missing), WINDOW):
-            at = missing[start : start + WINDOW]
-            vectors[at], probs[at], _ = self._computed(documents.take(at), stop)
-            if progress is not None:
-                progress("embedding", min(start + WINDOW, len(missing)), len(missing))
-        return vectors, probs
+    def _running(self) -> Running:
+        from alwidget.learners.inference import Running
 
-    def _computed(self, part: Batch, stop: Stop | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return vectors, probabilities and, where they are wanted, features of documents, and keep them."""
-        tokens = self._tokens(part, stop)
-        with bounded_threads():
-            if self._features is None:
-                vectors, probs = self._run(self._model, tokens, stop)
-                features = np.empty((len(part), 0), dtype=np.float32)
-            else:
-                features = np.zeros((len(part), self._features.dim), dtype=np.float32)
-                vectors, probs = self._run(self._model, tokens, stop, features)
-                self._features.put(part.keys, features)
-        vectors = vectors.astype(np.float16)  # as they are kept, so that both times give the same
-        self._vectors.put(part.keys, vectors)
-        self._probs.put(part.keys, probs)
-        return vectors, probs, features
-
-    def _run(
-        self, model: Any, tokens: Tokens, stop: Stop | None, features: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return vectors float32 (n, d) and probabilities float32 (n, C), dropout off; fill in `features`."""
-        import torch
-
-        from alwidget.learners.lastlayer import features_read, watched
-        from alwidget.learners.training import autocast, on_device
-
-        vectors = np.zeros((len(tokens), int(model.config.hidden_size)), dtype=np.float32)
-        probs = np.zeros((len(tokens), int(model.config.num_labels)), dtype=np.float32)
-        pooling = Pooling()
-        for rows in token_batches(tokens.lengths, self._limits()[1]):
-            if stop is not None:
-                stop.check()
-            batch = on_device(tokens.padded(rows), str(self.device))
-            watching = nullcontext([]) if features is None else watched(model)
-            with torch.inference_mode(), autocast(str(self.device)), watching as read:
-                out = model(**batch, output_hidden_states=True)
-                if features is not None:
-                    features[rows] = features_read(read[-1], batch["attention_mask"]).cpu().numpy()
-                vectors[rows] = pooling.apply(out.hidden_states[-1], batch["attention_mask"]).cpu().numpy()
-                probs[rows] = self.objective.probs(out.logits.float()).cpu().numpy()
-        return vectors, probs
+        return Running(self.objective, str(self.device), self._limits()[1])
 
     def _limits(self) -> tuple[int, int]:
         return TOKENS["cpu" if str(self.device) == "cpu" else "cuda"]

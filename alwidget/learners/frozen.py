@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ __all__ = ["FrozenEncoder"]
 FLUSH = 512
 """Vectors that a crash may cost."""
 PREDICT = 8192
+HELD = 4 * PREDICT
+"""Documents whose vectors are held in memory from pass to pass; of more they are read again."""
 
 
 class FrozenEncoder(WithSurprisal):
@@ -72,7 +74,7 @@ class FrozenEncoder(WithSurprisal):
     def description(self) -> str:
         """What the status line shows, such as ``"all-MiniLM-L6-v2 (bf16) + head"``."""
         precision = f" ({self.encoder.dtype})" if self.encoder.loaded else ""
-        return f"{self.label}{precision} + head"
+        return f"{self.label}{precision} + {'MLP head' if self._hidden else 'head'}"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,8 +83,22 @@ class FrozenEncoder(WithSurprisal):
 
     @property
     def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """The head's weights (C, d) and bias (C,) on the vectors that `embed` returns."""
+        """Weights (C, d) and bias (C,) of the last layer: on what `embed` returns, or `features` with an `MlpHead`."""
         return self.head.weights
+
+    @property
+    def features(self) -> Callable[..., np.ndarray]:
+        """``features(documents, *, stop=None)``: what the last layer reads, float32 (n, f); only with an `MlpHead`.
+
+        Raises
+        ------
+        AttributeError
+            The head is linear, so that it reads what `embed` returns.
+        """
+        if not self._hidden:
+            message = "A linear head reads what embed returns."
+            raise AttributeError(message)
+        return self._features
 
     @property
     def thresholds(self) -> np.ndarray:
@@ -106,8 +122,11 @@ class FrozenEncoder(WithSurprisal):
         """Train the head on all labels. A cancelled or failed fit leaves the last head in place."""
         started = time.perf_counter()
         vectors = self.embed(labelled.documents, stop=stop, progress=progress)
+        read = time.perf_counter()
         fit = self.head.fit(vectors, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop)
         self._classes = tuple(labelled.classes)
+        if self._hidden:
+            self.retrain_seconds = time.perf_counter() - read
         return Report(
             n=len(labelled),
             seconds=time.perf_counter() - started,
@@ -120,11 +139,32 @@ class FrozenEncoder(WithSurprisal):
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
         """Return probabilities, float64 (n, C); rows sum to one, but for several labels."""
-        if not self.head.fitted:
-            message = f"{self.label} has not been trained yet; label some documents first."
-            raise ModelError(message)
+        self._check_trained()
         parts = [self.head.predict_proba(self.embed(part, stop=stop)) for part in documents.chunks(PREDICT)]
         return np.concatenate(parts) if parts else np.empty((0, len(self._classes)))
+
+    def predict_passes(
+        self, documents: Batch, passes: int, *, seed: int, consistent: bool = False, stop: Stop | None = None
+    ) -> Iterator[np.ndarray]:
+        """Yield probabilities with dropout on what the head reads, float64 (n, C), a pass at a time.
+
+        Monte Carlo dropout (Gal & Ghahramani 2016): three dimensions of ten are dropped, of each document by a draw of
+        its own, or with `consistent` the same of all documents, so that a pass is one function of them. The encoder
+        is not run again, so a pass costs about as much as `predict_proba`. The same seed gives the same passes, and
+        the first passes are the same however many are asked for.
+        """
+        self._check_trained()
+        held = self.embed(documents, stop=stop) if len(documents) <= HELD else None
+        for number in range(passes):
+            one = self.head.dropped(np.random.default_rng([seed, number]), consistent=consistent)
+            parts = [np.empty((0, len(self._classes)))]
+            for start in range(0, len(documents), PREDICT):
+                rows = range(start, min(start + PREDICT, len(documents)))
+                if stop is not None:
+                    stop.check()
+                vectors = self.embed(documents.take(rows), stop=stop) if held is None else held[rows.start : rows.stop]
+                parts.append(one(vectors))
+            yield np.concatenate(parts)
 
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
         """Return vectors, float32 (n, d): from the cache what is there, the rest computed and kept.
@@ -171,6 +211,21 @@ class FrozenEncoder(WithSurprisal):
             raise ModelError(message)
         self.head.load(path)
         self._classes = classes
+
+    @property
+    def _hidden(self) -> bool:
+        return hasattr(self.head, "features")
+
+    def _features(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
+        self._check_trained()
+        read: Callable[[np.ndarray], np.ndarray] = self.head.features  # type: ignore[attr-defined]
+        parts = [read(self.embed(part, stop=stop)) for part in documents.chunks(PREDICT)]
+        return np.concatenate(parts) if parts else np.empty((0, self.weights[0].shape[1]), dtype=np.float32)
+
+    def _check_trained(self) -> None:
+        if not self.head.fitted:
+            message = f"{self.label} has not been trained yet; label some documents first."
+            raise ModelError(message)
 
     def _single(self, documents: Batch, stop: Stop | None, progress: Progress | None) -> np.ndarray:
         cache = self._ready_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,12 +16,13 @@ from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.softmax import fit_softmax, log_softmax, map_temperature, reduced
 from alwidget.learners.threads import one_blas_thread
 
-__all__ = ["FEW", "Head", "HeadFit", "LinearHead", "checked_weights", "prepared"]
+__all__ = ["FEW", "Head", "HeadFit", "LinearHead", "checked_weights", "dropped_logits", "prepared"]
 
 RIDGE = 0.1
 RIDGE_RANGE = (1 / 30, 1 / 3)
 UNSEEN_BIAS = -30.0
 FEW = 200
+DROPOUT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,12 @@ class LinearHead(Protocol):
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, float64 (n, C)."""
 
+    def dropped(self, rng: np.random.Generator, *, consistent: bool) -> Callable[[np.ndarray], np.ndarray]:
+        """Return one pass with dropout on: a function of dense features (n, d) to probabilities, float64 (n, C).
+
+        With `consistent` it drops the same units for all rows, else it draws from `rng` for each row that it is given.
+        """
+
     def save(self, path: Path) -> None:
         """Write ``head.safetensors`` and ``head.json`` into a folder."""
 
@@ -95,7 +103,7 @@ class Head:
     def __init__(self, *, class_weight: str | None = None, ridge: float | None = None) -> None:
         self.class_weight, self._ridge = class_weight, ridge
         self._weights: np.ndarray | None = None
-        self._bias = np.empty(0)
+        self._bias = self._centre = np.empty(0)
         self._seen = np.empty(0, dtype=bool)
         self._unseen_share = 0.0
 
@@ -163,6 +171,7 @@ class Head:
         self._weights[used] = W
         self._bias = np.full(n_classes, UNSEEN_BIAS)
         self._bias[used] = b / temperature - (W @ centre if centre is not None else 0.0)
+        self._centre = np.zeros(X.shape[1]) if centre is None else centre
         self._seen = np.isin(np.arange(n_classes), used)
         self._unseen_share = (n_classes - len(used)) / (len(y) + n_classes)
         path = [np.zeros((len(y), len(used)))] if fit is None else fit.path
@@ -174,8 +183,17 @@ class Head:
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, float64 (n, C); rows sum to one."""
         W, b = self.weights
-        out = np.zeros((X.shape[0], len(b)))
-        logits = X @ W[self._seen].T.astype(X.dtype) + b[self._seen]
+        return self._proba(X @ W[self._seen].T.astype(X.dtype) + b[self._seen])
+
+    def dropped(self, rng: np.random.Generator, *, consistent: bool) -> Callable[[np.ndarray], np.ndarray]:
+        """Return one pass with dropout on; see `dropped_logits`."""
+        W, b = self.weights
+        logits = dropped_logits(W[self._seen], b[self._seen], self._centre, rng, consistent=consistent)
+        return lambda X: self._proba(logits(X))
+
+    def _proba(self, logits: Any) -> np.ndarray:
+        """Return probabilities (n, C) of logits of the labels in use."""
+        out = np.zeros((len(logits), len(self._seen)))
         out[:, self._seen] = (1 - self._unseen_share) * np.exp(log_softmax(np.asarray(logits, dtype=np.float64)))
         if not self._seen.all():
             out[:, ~self._seen] = self._unseen_share / (~self._seen).sum()
@@ -186,7 +204,8 @@ class Head:
         from safetensors.numpy import save_file
 
         W, b = self.weights
-        save_file({"weights": np.ascontiguousarray(W), "bias": b}, str(path / "head.safetensors"))
+        arrays = {"weights": np.ascontiguousarray(W), "bias": b, "centre": self._centre}
+        save_file(arrays, str(path / "head.safetensors"))
         about = {
             "seen": self._seen.tolist(),
             "unseen_share": self._unseen_share,
@@ -206,6 +225,35 @@ class Head:
             self._unseen_share = float(about["unseen_share"])
             self.class_weight, self._ridge = about["class_weight"], about["ridge"]
             self._weights, self._bias = arrays["weights"], arrays["bias"]
+            self._centre = arrays.get("centre", np.zeros(arrays["weights"].shape[1]))
+
+
+def dropped_logits(
+    weights: np.ndarray, bias: np.ndarray, centre: np.ndarray, rng: np.random.Generator, *, consistent: bool
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return one pass of a linear layer with dropout on what it reads: a function of (n, d) to logits (n, C).
+
+    A share of 0.3 of the dimensions is dropped and the others are scaled up (Gal & Ghahramani 2016), after the
+    centre has been taken off: what all documents share says nothing of any, and would be dropped with them. On news
+    and questions, with 50 to 500 labels, the mean of ten passes is as good a prediction as the head's own at 0.1 and
+    at 0.3, and a worse one at 0.5. At 0.3 a pass gives one document in six to sixteen another label, at 0.1 half as
+    many.
+    """
+    scale = 1 / (1 - DROPOUT)
+    if consistent:
+        kept = weights * ((rng.random(weights.shape[1]) >= DROPOUT) * scale)
+        shifted = bias + (weights - kept) @ centre
+        return lambda X: X @ kept.T.astype(X.dtype) + shifted
+
+    offset = bias + weights @ centre
+
+    def each(X: np.ndarray) -> np.ndarray:
+        inner = np.subtract(X, centre, dtype=np.float32)
+        inner *= rng.random(inner.shape, dtype=np.float32) >= DROPOUT
+        logits: np.ndarray = inner @ (scale * weights).T.astype(np.float32) + offset
+        return logits
+
+    return each
 
 
 def checked_weights(given: np.ndarray | None, n: int) -> np.ndarray:

@@ -12,16 +12,37 @@ from torch import nn
 from alwidget.errors import ModelError
 from alwidget.learners.tokens import model_errors, quiet_transformers
 
-__all__ = ["copy_with_classes", "last_linear", "load_classifier"]
+__all__ = ["DROPOUT", "copy_with_classes", "last_linear", "load_classifier"]
 
-ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop", "classifier_dropout_prob")
+ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
+DROPOUT = (
+    "hidden_dropout_prob",
+    "dropout",
+    "hidden_dropout",
+    "dropout_rate",
+    "resid_pdrop",
+    "embd_pdrop",
+    "embedding_dropout",
+    "mlp_dropout",
+    "activation_dropout",
+    "pooler_dropout",
+    "cls_dropout",
+    "classifier_dropout",
+    "classifier_dropout_prob",
+    "seq_classif_dropout",
+    "summary_last_dropout",
+    "summary_first_dropout",
+)
+"""What configurations of transformers call the rates of dropout elsewhere; each architecture has a few of them."""
 
 
-def load_classifier(folder: Path, n_classes: int, seed: int, *, tokens: bool = False) -> Any:
+def load_classifier(
+    folder: Path, n_classes: int, seed: int, *, tokens: bool = False, dropout: float | None = None
+) -> Any:
     """Return the checkpoint as a classifier of texts, or with `tokens` of tokens, in single precision, in eval mode.
 
     Parts that the checkpoint lacks (the head) are drawn from `seed`. Attention dropout is switched off: it would draw
-    from the global generator inside of the attention kernels.
+    from the global generator inside of the attention kernels. Elsewhere its rate is `dropout`, or the checkpoint's.
     """
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoModelForTokenClassification
 
@@ -30,9 +51,11 @@ def load_classifier(folder: Path, n_classes: int, seed: int, *, tokens: bool = F
         config = AutoConfig.from_pretrained(
             str(folder), num_labels=n_classes, local_files_only=True, trust_remote_code=False
         )
-        for field in ATTENTION_DROPOUT[:3]:
+        for field in ATTENTION_DROPOUT:
             if isinstance(getattr(config, field, None), float):
                 setattr(config, field, 0.0)
+        if dropout is not None:
+            _set_dropout(config, dropout)
         if getattr(config, "pad_token_id", None) is None:
             config.pad_token_id = getattr(config, "eos_token_id", None) or 0
         model, told = kind.from_pretrained(
@@ -51,6 +74,16 @@ def load_classifier(folder: Path, n_classes: int, seed: int, *, tokens: bool = F
         if name in parameters:
             _draw(parameters[name], spread, generator)
     return model.eval()
+
+
+def _set_dropout(config: Any, rate: float) -> None:
+    """Set every rate that this architecture has; a keyword ``dropout`` is one that BERT and RoBERTa never look at."""
+    known = [field for field in DROPOUT if hasattr(config, field)]
+    if not known:
+        message = f"There is no dropout to set in a model of type {config.model_type}."
+        raise ModelError(message)
+    for field in known:
+        setattr(config, field, rate)
 
 
 def copy_with_classes(model: Any, old: tuple[str, ...], new: tuple[str, ...], seed: int) -> Any:

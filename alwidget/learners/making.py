@@ -33,6 +33,8 @@ class Found:
         ``"encoder"``, ``"finetune"``, ``"tf-idf"`` or ``"bilstm-crf"``.
     name, folder
         What it is called, and where its weights are; the last two kinds have none.
+    mlp
+        Whether the encoder gets a small network in place of a linear head.
     why, warning
         Why it is this one, and what to tell if it is not the one that was asked for.
     """
@@ -42,6 +44,7 @@ class Found:
     folder: Path | None
     why: str
     warning: str | None = None
+    mlp: bool = False
 
 
 def build(found: Found, task: str, *, cache_dir: str | Path | None = None, device: str | None = None) -> Learner:
@@ -66,13 +69,16 @@ def build(found: Found, task: str, *, cache_dir: str | Path | None = None, devic
         objective = Binary() if several else None
         return FineTuned(_folder(found), label=found.name, device=device, cache_dir=cache_dir, objective=objective)
     from alwidget.learners.frozen import FrozenEncoder
+    from alwidget.learners.mlphead import MlpHead
 
-    head = _sigmoid_head() if several else None
+    head = _sigmoid_head() if several else MlpHead() if found.mlp else None
     return FrozenEncoder(_folder(found), label=found.name, cache_dir=cache_dir, device=device, head=head)
 
 
-def how(kind: str, task: str) -> str:
+def how(kind: str, task: str, *, mlp: bool = False) -> str:
     """Return in words how a model of this kind is used for a task."""
+    if mlp:
+        return "frozen, with a small network on its vectors"
     if kind in WITHOUT_WEIGHTS:
         return WITHOUT_WEIGHTS[kind]
     if kind == "finetune":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alwidget.errors import ArgumentError, ModelError
@@ -14,7 +14,7 @@ from alwidget.learners.hub import is_model_folder
 __all__ = ["KEYWORDS", "SPELLINGS", "Wanted", "read_name"]
 
 KEYWORDS = {
-    "classification": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME"),
+    "classification": ("auto", "tf-idf", "encoder:NAME", "encoder:NAME+mlp", "finetune:NAME"),
     "multilabel": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME"),
     "tagging": ("auto", "bilstm-crf", "encoder:NAME", "finetune:NAME"),
     "generation": ("auto", "encoder:NAME", "finetune:NAME"),
@@ -22,6 +22,7 @@ KEYWORDS = {
 """What may be typed for each task, besides a hub name and a path."""
 PLANNED = ("textcnn", "distilled:")
 KINDS = ("encoder", "finetune")
+MLP = "+mlp"
 SPELLINGS = {
     "auto": "auto",
     "bilstm-crf": "bilstm-crf",
@@ -45,11 +46,14 @@ class Wanted:
         The hub name, or the folder's name.
     folder
         The local folder, where a path was given.
+    mlp
+        Whether a frozen encoder gets a small network in place of a linear head: ``"encoder:NAME+mlp"``.
     """
 
     kind: str
     name: str = ""
     folder: Path | None = None
+    mlp: bool = False
 
 
 def read_name(model: str, task: str = "classification") -> Wanted:
@@ -83,6 +87,8 @@ def read_name(model: str, task: str = "classification") -> Wanted:
     if any(text == p or (p.endswith(":") and text.startswith(p)) for p in PLANNED):
         message = f'model="{text}" is not in this version yet; it can be {_shown(task)}, a hub name or a path.'
         raise ArgumentError(message)
+    if text.endswith(MLP) and not Path(text.partition(":")[2] or text).is_dir():
+        return _with_mlp(text, task)
     kind, colon, rest = text.partition(":")
     if colon and kind in KINDS:
         if not rest.strip():
@@ -90,6 +96,18 @@ def read_name(model: str, task: str = "classification") -> Wanted:
             raise ArgumentError(message)
         return _named(kind, rest.strip(), task)
     return _named("any", text, task)
+
+
+def _with_mlp(text: str, task: str) -> Wanted:
+    """Return the frozen encoder whose name stands before ``+mlp``."""
+    if task != "classification":
+        message = f'model="{text}" cannot learn task="{task}": the small network is for one label a document.'
+        raise ArgumentError(message)
+    wanted = read_name(text.removesuffix(MLP), task)
+    if wanted.kind not in {"any", "encoder"}:
+        message = f'model="{text}": only a frozen encoder can have the small network, as "encoder:NAME{MLP}".'
+        raise ArgumentError(message)
+    return replace(wanted, kind="encoder", mlp=True)
 
 
 def _named(kind: str, name: str, task: str) -> Wanted:

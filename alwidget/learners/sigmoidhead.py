@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Stop
 from alwidget.learners.checkpoints import write_json
-from alwidget.learners.head import FEW, HeadFit, checked_weights, prepared
+from alwidget.learners.head import FEW, HeadFit, checked_weights, dropped_logits, prepared
 from alwidget.learners.sigmoid import binary_losses, fit_sigmoid, shared_temperature, sigmoid
 from alwidget.learners.softmax import Fitted, reduced
 from alwidget.learners.threads import one_blas_thread
@@ -44,7 +45,7 @@ class SigmoidHead:
     def __init__(self, *, class_weight: str | None = None, ridge: float = RIDGE) -> None:
         self.class_weight, self._ridge = class_weight, ridge
         self._weights: np.ndarray | None = None
-        self._bias = self._thresholds = np.empty(0)
+        self._bias = self._thresholds = self._centre = np.empty(0)
 
     @property
     def fitted(self) -> bool:
@@ -115,6 +116,7 @@ class SigmoidHead:
         self._weights = np.zeros((n_classes, X.shape[1]))
         self._weights[both] = W
         self._bias = bias
+        self._centre = np.zeros(X.shape[1]) if centre is None else centre
         self._thresholds = tuned_thresholds(sigmoid(held_out / temperature), y)
         gold, correct = _dynamics(fit.path, y, both, rare)
         return HeadFit(fit.loss, fit.iterations, temperature, gold, correct)
@@ -124,12 +126,18 @@ class SigmoidHead:
         W, b = self.weights
         return sigmoid(np.asarray(X @ W.T.astype(X.dtype) + b, dtype=np.float64))
 
+    def dropped(self, rng: np.random.Generator, *, consistent: bool) -> Callable[[np.ndarray], np.ndarray]:
+        """Return one pass with dropout on; see `alwidget.learners.head.dropped_logits`."""
+        logits = dropped_logits(*self.weights, self._centre, rng, consistent=consistent)
+        return lambda X: sigmoid(np.asarray(logits(X), dtype=np.float64))
+
     def save(self, path: Path) -> None:
         """Write ``head.safetensors`` and ``head.json`` into a folder."""
         from safetensors.numpy import save_file
 
         W, b = self.weights
         arrays = {"weights": np.ascontiguousarray(W), "bias": b, "thresholds": self._thresholds}
+        arrays["centre"] = self._centre
         save_file(arrays, str(path / "head.safetensors"))
         about = {"kind": "sigmoid", "class_weight": self.class_weight, "ridge": self._ridge}
         write_json(path / "head.json", about)
@@ -148,6 +156,7 @@ class SigmoidHead:
             message = f"The checkpoint in {path} is not one of several labels, or cannot be read: {error}"
             raise ModelError(message) from error
         self._weights, self._bias, self._thresholds = weights, bias, thresholds
+        self._centre = arrays.get("centre", np.zeros(weights.shape[1]))
 
     def _fit_some(self, X: Any, y: np.ndarray, each: np.ndarray, some: np.ndarray, *, keep: bool = False) -> Fitted:
         """Fit the labels `some`, bool (C,)."""

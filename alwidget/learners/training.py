@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from alwidget.learners.base import Progress, Stop
 from alwidget.learners.objectives import Objective
@@ -91,9 +92,13 @@ class SeededDropout(nn.Module):
         return copied
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x with a share p of its entries set to zero, in training."""
+        """Return x with a share p of its entries set to zero, in training.
+
+        In evaluation torch's own dropout is called, which does nothing either, unless somebody answers in its place:
+        see `alwidget.learners.dropout.OwnRandomness`.
+        """
         if not self.training or self.p == 0:
-            return x
+            return functional.dropout(x, self.p, training=False)
         keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self._generator)
         return x * keep.div_(1 - self.p)
 

@@ -262,7 +262,8 @@ class ArrayView:
 
     def generate_passes(self, passes: int) -> list[Texts]:
         """Return the first `passes` of the passes that were given."""
-        return _first(self._said.written, passes, "generate_passes")
+        first: list[Texts] = _first(self._said.written, passes, "generate_passes")
+        return first
 
     def surprisal(self, length: int) -> Any:
         """Return the surprisal that was given, (N, length)."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from alwidget.engine.needs import missing
+from alwidget.engine.round import Plan, fit
 from alwidget.engine.training import TrainingSet
 from alwidget.engine.view import RoundView
 from alwidget.engine.warmup import Warmup, reading_order
@@ -13,7 +14,7 @@ from alwidget.errors import StrategyError
 from alwidget.learners import FineTuned, FrozenEncoder, Report, Stop, TfIdf, make
 from alwidget.learners.base import Labelled
 from alwidget.pool import Pool
-from alwidget.strategies import Strategy
+from alwidget.strategies import Strategy, get
 from small_learner import SmallLearner
 from tiny_models import CLASSES, labelled, make_tiny, sentences
 
@@ -170,3 +171,29 @@ def test_what_a_learner_lacks_is_said_before_it_is_asked(folder, tmp_path, froze
     chosen = make(f"encoder:{folder}", cache_dir=tmp_path, device="cpu").learner
     assert missing(Reads("head"), chosen) is None
     assert "which TF-IDF" in missing(Reads("head"), make("tf-idf").learner)
+
+
+@pytest.mark.parametrize("which", ["frozen", "tuned", "words", "mixed up", "of others"])
+def test_training_dynamics_have_a_column_for_each_labelled_document_in_order(which, pool, training, request, folder):
+    inner = learner = (
+        TfIdf() if which == "words" else request.getfixturevalue("tuned" if which == "tuned" else "frozen")
+    )
+
+    class MixedUp:
+        def fit(self, labelled, **more):
+            back = np.arange(len(labelled))[::-1] if which == "mixed up" else [0] * len(labelled)
+            there = Labelled(labelled.documents.take(back), labelled.y[back], labelled.classes)
+            return inner.fit(there, **more)
+
+    if which in {"mixed up", "of others"}:
+        learner = MixedUp()
+    plan = Plan(1, get("random"), None, 5, 0, training)
+    report = fit(pool, learner, plan, None, None)
+    if which == "of others":
+        assert report.dynamics is None
+        return
+    keys = [bytes(key) for key in pool.keys(training.indices)]
+    assert list(report.dynamics.keys) == keys
+    assert report.dynamics.gold.shape == report.dynamics.correct.shape == (len(report.dynamics.gold), LABELLED)
+    probs = of(inner, pool, training).labelled_probs[np.arange(LABELLED), training.y]
+    assert np.corrcoef(report.dynamics.gold[-1].astype(float), probs)[0, 1] > 0.95
