@@ -22,7 +22,7 @@ SAID = {"token_probs", "token_states", "token_passes", "generated", "generate_pa
 ARRAYS = {"probs", "embeddings", "labelled_y", "labelled_probs", "labelled_embeddings", "dynamics", "sources"} | SAID
 ARRAYS |= {"base_embeddings", "labelled_base_embeddings", "reference_embeddings", "features", "labelled_features"}
 ARRAYS |= {"head", "mc_probs"}
-N, CLASSES, D, FEATURES, LABELLED, PASSES, EPOCHS, LENGTH = 60, 3, 8, 5, 12, 10, 4, 128
+N, CLASSES, D, FEATURES, LABELLED, PASSES, EPOCHS, LENGTH = 60, 3, 8, 5, 12, 20, 4, 128
 NOT_ALWAYS_READ = {"cartography": {"probs"}, "seals": {"base_embeddings"}}
 """What a strategy does not read here: it is for one kind of answers only, or for more candidates."""
 VOCABULARY = [
@@ -333,7 +333,18 @@ def spoilt(given, name, wrong):
 
 
 @pytest.mark.parametrize(
-    "array", ["probs", "embeddings", "surprisal", "token_probs", "token_states", "token_passes", "generated"]
+    "array",
+    [
+        "probs",
+        "embeddings",
+        "features",
+        "mc_probs",
+        "surprisal",
+        "token_probs",
+        "token_states",
+        "token_passes",
+        "generated",
+    ],
 )
 def test_nan_is_refused_by_whoever_reads_it(pair, array):
     given = arrays(pair[1])
@@ -349,10 +360,10 @@ def test_nan_is_refused_by_whoever_reads_it(pair, array):
         select(pair, view, 5)
 
 
-@those(lambda strategy: {"probs", "token_probs", "token_passes"} & always_read(strategy))
+@those(lambda strategy: {"probs", "mc_probs", "token_probs", "token_passes"} & always_read(strategy))
 def test_raw_logits_are_refused_by_whoever_reads_probabilities(pair):
     given, rng = arrays(pair[1]), np.random.default_rng(0)
-    for array in {"probs", "token_probs", "token_passes"} & set(given):
+    for array in {"probs", "mc_probs", "token_probs", "token_passes"} & set(given):
         given = spoilt(given, array, lambda v: rng.normal(size=v.shape) * 3)
     with pytest.raises(StrategyError, match="logits"):
         select(pair, ArrayView(**given), 5)
