@@ -84,3 +84,35 @@ def make_writer(folder: Path, kind: str = "bart", *, seed: int = 0, dropout: flo
     model.save_pretrained(folder)
     tokeniser.save_pretrained(folder)
     return folder
+
+
+def make_polyglot(folder: Path, kind: str = "mbart", *, seed: int = 0, **languages: str) -> Path:
+    """Write a tiny mBART with mBART's own kind of tokeniser, or mBART-50's, and return its folder.
+
+    Both name the language of a text by a token: mBART behind it, mBART-50 before it.
+    """
+    import torch
+    from transformers import MBart50Tokenizer, MBartConfig, MBartForConditionalGeneration, MBartTokenizer
+
+    made = {"mbart": MBartTokenizer, "mbart50": MBart50Tokenizer}[kind]
+    vocabulary = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    vocabulary += [("▁", -9.0), *((f"▁{word}", -2.0) for word in sorted({*WORLD, *SPORT}))]
+    tokeniser = made(vocab=vocabulary, model_max_length=64, **languages)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = MBartForConditionalGeneration(
+            MBartConfig(
+                vocab_size=len(tokeniser),
+                d_model=64,
+                encoder_layers=2,
+                decoder_layers=2,
+                encoder_attention_heads=4,
+                decoder_attention_heads=4,
+                encoder_ffn_dim=128,
+                decoder_ffn_dim=128,
+                max_position_embeddings=64,
+            )
+        )
+    model.save_pretrained(folder)
+    tokeniser.save_pretrained(folder)
+    return folder

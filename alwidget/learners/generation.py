@@ -14,6 +14,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Generated, Labelled, Progress, Report, Stop
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.frozen import FrozenEncoder
+from alwidget.learners.languages import starts
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.tokens import Tokeniser, Tokens, quiet_transformers
 
@@ -57,6 +58,10 @@ class Seq2Seq:
         Put before every document; the first T5 models expect ``"summarize: "``.
     max_length, max_target
         Tokens that a document and a written text may have; the rest is cut.
+    source_language, target_language
+        For models of many languages (mBART, M2M100, NLLB …): the languages of the documents and of what is written, by
+        the model's own names, such as ``"en_XX"`` or ``"eng_Latn"``. They must be given where the checkpoint does not
+        say them; without them such a model would learn to write the wrong language's first token.
     beams, candidates
         Beams of the search, and how many of them are returned as candidates.
     options
@@ -77,6 +82,8 @@ class Seq2Seq:
         prefix: str = "",
         max_length: int = 512,
         max_target: int = 128,
+        source_language: str | None = None,
+        target_language: str | None = None,
         beams: int = 4,
         candidates: int = 3,
         **options: Any,
@@ -86,6 +93,7 @@ class Seq2Seq:
         self.name = name or f"finetune:{self.label}"
         self.device, self.prefix = device, prefix
         self.max_length, self.max_target = max_length, max_target
+        self.source_language, self.target_language = source_language, target_language
         self.beams, self.candidates = beams, candidates
         self.retrain_seconds = 120.0
         self._given = options
@@ -126,7 +134,9 @@ class Seq2Seq:
             model = load_writer(self.folder)
             limit = source_limit(model)
             self._sources = Tokeniser(self.folder, max_length=self.max_length, limit=limit)
-            self._targets = Tokeniser(self.folder, max_length=self.max_target, limit=limit)
+            self._targets = Tokeniser(self.folder, max_length=self.max_target, limit=limit, written=True)
+            for tokeniser in (self._sources, self._targets):
+                tokeniser.speak(self.source_language, self.target_language, self.label)
             self._room = min(self.max_target, limit - 1)  # the decoder reads a start of its own first
             self._adopt(model.to(self.device), self._room)
 
@@ -298,6 +308,7 @@ class Seq2Seq:
 
     def _adopt(self, model: Any, longest: int) -> None:
         """Use this model from now on; what the last one wrote is void."""
+        model.generation_config.update(**starts(self._ready(self._targets).inner))
         self._model, self._longest, self._written = model, longest, {}
 
     def _ready(self, part: Any) -> Any:

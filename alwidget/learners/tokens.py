@@ -82,9 +82,18 @@ class Tokeniser:
     A text of 200,000 characters is not tokenised whole: it is cut to 16 characters a token first, and only where that
     turns out to hold fewer tokens than fit (a page of blanks) is a longer piece taken, up to the whole text. The
     tokens that are kept are those of the whole text, but for the last word where the cut went through it.
+
+    Parameters
+    ----------
+    max_length, limit
+        The longest text in tokens: what is wanted, and what the model can read.
+    written
+        Whether the texts are to be written by an encoder-decoder, which some encode in another way.
     """
 
-    def __init__(self, folder: str | Path, *, max_length: int | None = None, limit: int = 512) -> None:
+    def __init__(
+        self, folder: str | Path, *, max_length: int | None = None, limit: int = 512, written: bool = False
+    ) -> None:
         from transformers import AutoTokenizer
 
         with quiet_transformers(), model_errors(folder):
@@ -94,11 +103,20 @@ class Tokeniser:
         own = int(min(self.inner.model_max_length, ENDLESS))
         self.max_length = max(8, min(max_length or own, own, limit))
         self.pad = next((i for i in (self.inner.pad_token_id, self.inner.eos_token_id) if i is not None), 0)
+        self._written = written
         self._typed = "token_type_ids" in self.inner.model_input_names
         self._rust = getattr(self.inner, "backend_tokenizer", None) if self.inner.is_fast else None
         if self._rust is not None:
             self._rust.enable_truncation(max_length=self.max_length)
             self._rust.no_padding()
+
+    def speak(self, source: str | None, target: str | None, label: str) -> None:
+        """Choose the languages of a model of many; see `alwidget.learners.languages.speak`."""
+        from alwidget.learners.languages import speak
+
+        speak(self.inner, source, target, label)
+        if self._written and hasattr(self.inner, "_switch_to_target_mode"):
+            self.inner._switch_to_target_mode()  # noqa: SLF001  what text_target= calls, too, with each text
 
     def __call__(
         self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, stop: Stop | None = None
@@ -147,7 +165,13 @@ class Tokeniser:
             batch = first if second is None else list(zip(first, second, strict=True))
             rows = self._rust.encode_batch_fast(batch)
             return [(row.ids, row.type_ids if second is not None else ()) for row in rows]
-        out = self.inner(first, second, truncation=True, max_length=self.max_length, return_token_type_ids=self._typed)
+        texts = {"text_target": first} if self._written else {"text": first, "text_pair": second}
+        out = self.inner(
+            **texts,
+            truncation=True,
+            max_length=self.max_length,
+            return_token_type_ids=self._typed and not self._written,
+        )
         kinds = out.get("token_type_ids") or [()] * len(first)
         return list(zip(out["input_ids"], kinds, strict=True))
 
