@@ -194,6 +194,15 @@ def test_scores_fall_or_are_not_there(pair, size):
         assert len(set(select(pair, of(pair), N).scores.tolist())) > 1
 
 
+def test_it_tells_the_scores_of_all_candidates_or_that_it_has_none(pair):
+    ranked = select(pair, of(pair), 10)
+    assert acting(pair).scored == (ranked.every is not None)
+    if ranked.every is not None:
+        assert ranked.every.shape == (N,)
+        assert ranked.every.dtype == np.float64
+        np.testing.assert_array_equal(ranked.every[ranked.indices], ranked.scores)
+
+
 @those(lambda strategy: isinstance(strategy, strategies.Pointwise) or (strategy.name == "tyrogue"))
 def test_equal_scores_keep_the_order_of_positions(pair):
     given = chosen(arrays(pair[1]), np.zeros(N, dtype=int))
