@@ -104,7 +104,8 @@ def annotate(
     subsample
         Which documents a round looks at: ``"auto"`` (what the strategy brings, else random 10,000 once the pool is
         larger), ``"random:N"``, ``"ups"`` (those that the model was unsure of before, and few others),
-        ``"naive:0.1"``, None for all, or an instance; see `alwidget.strategies.subsampler`.
+        ``"naive:0.1"``, ``"seals"`` (those near labelled ones), None for all, or an instance;
+        see `alwidget.strategies.subsampler`.
     batch_size, batch_unit
         How many documents a round chooses; with ``batch_unit="tokens"`` how many words: documents are taken in the
         strategy's order until they have so many together.

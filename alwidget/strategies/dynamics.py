@@ -37,6 +37,7 @@ class Cartography(Strategy):
     needs = frozenset({"dynamics", "embeddings", "labelled_embeddings", "probs"})
     needs_labelled = True
     tasks = ("classification",)
+    scored = True
     paper: ClassVar[str] = "Zhang & Plank 2021"
 
     def __init__(self, *, threshold: float = 0.2, hidden: int = 300, epochs: int = 30, rate: float = 1e-3) -> None:
@@ -94,6 +95,7 @@ class Alvin(Strategy):
     needs = frozenset({"dynamics", "embeddings", "labelled_embeddings", "labelled_y", "probs"})
     needs_labelled = True
     tasks = ("classification",)
+    scored = True
     paper: ClassVar[str] = "Korakakis, Vlachos & Weller 2024"
 
     def __init__(

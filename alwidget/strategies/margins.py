@@ -32,6 +32,7 @@ class ClusterMargin(Strategy):
     name = "cluster-margin"
     needs = frozenset({"probs", "base_embeddings", "reference_embeddings"})
     tasks = ("classification",)
+    scored = True
     paper: ClassVar[str] = "Citovsky et al. 2021"
 
     def __init__(self, *, within: str = "random", reference: int = 5000) -> None:

@@ -36,6 +36,7 @@ class _Wrapper(Strategy):
         self.works_cold = self.base.works_cold
         self.tasks = self.base.tasks
         self.subsample = self.base.subsample
+        self.scored = self.base.scored
 
     def at(self, view: View) -> Self:
         """Return this wrapper around what acts in this round."""
@@ -45,7 +46,7 @@ class _Wrapper(Strategy):
         here = copy.copy(self)
         here.base = acting
         here.needs = self.reads | frozenset(acting.needs)
-        here.works_cold = acting.works_cold
+        here.works_cold, here.scored = acting.works_cold, acting.scored
         return here
 
     def _base_written(self) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from alwidget import strategies
-from alwidget.engine import Engine, TrainingSet
+from alwidget.engine import Engine, TrainingSet, lazy_batch
 from alwidget.engine.candidates import Candidates, draw_candidates
 from alwidget.engine.round import Plan
 from alwidget.engine.scores import ScoreMemory, whose
@@ -341,6 +341,30 @@ def test_the_thread_subsamples_what_is_read(made: Made) -> None:
     assert engine.last is not None
     assert engine.last.candidates < (N - 60) / 2
     assert all(0 < entry.why.propensity <= 1 for entry in engine.last.entries)
+
+
+def test_seals_shows_the_strategy_what_is_near_the_labelled(made: Made) -> None:
+    engine, learner, labels = made(subsample="seals:3")
+    labels.answer(engine, 20)
+    result = engine.step()
+    assert result.strategy == "seals"
+    assert max(learner.asked) <= 60
+    vectors = learner.embed(lazy_batch(labels.pool, np.arange(N)))
+    far = ((vectors[:, None] - vectors[None, sorted(labels.y)]) ** 2).sum(axis=2)
+    # a document stands among the three nearest of a labelled one, where the labelled count as well
+    due = {int(i) for column in far.T for i in np.flatnonzero(column <= np.sort(column)[3] + 1e-6)}
+    assert {entry.index for entry in result.entries} <= due
+    assert {entry.why.propensity for entry in result.entries} == {None}
+    named = made(strategies.get("seals", base="entropy", k=3), labels=labels, subsample=None)[0].step()
+    assert [entry.index for entry in named.entries] == [entry.index for entry in result.entries]
+
+
+def test_seals_goes_into_a_schedule_and_waits_for_labels(made: Made) -> None:
+    engine, _, labels = made(strategies.Schedule([("breaking-ties", 2), ("tyrogue", None)]), subsample="seals")
+    assert engine.step().notes == ("seals needs labels; this round drew at random",)
+    labels.answer(engine, 20)
+    assert {result.strategy for result in rounds(engine, labels, 3)} == {"seals"}
+    assert all(len(entry.why.text) for entry in engine.step().entries)
 
 
 def test_sessions_without_it_pay_nothing(made: Made, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def select(kind, seed=0, round=13, least=0, **last):  # noqa: A002
 
 
 def test_they_are_listed():
-    assert list(strategies.available_subsamplers()) == ["random", "naive", "ups", "none"]
+    assert list(strategies.available_subsamplers()) == ["random", "naive", "ups", "seals", "none"]
     assert all(line.endswith(".") for line in strategies.available_subsamplers().values())
 
 
@@ -125,6 +125,8 @@ def test_whatever_is_remembered_the_subset_is_one(n, least, seed, round):  # noq
         ("naive", {}, "naive:0.1"),
         ("naive:0.3", {"share": 0.3}, "naive:0.3"),
         ("naive:share=0.3", {"share": 0.3}, "naive:0.3"),
+        ("seals", {"k": 100}, "seals:100"),
+        ("seals:7", {"k": 7}, "seals:7"),
         ("random:size=70", {"size": 70}, "random:70"),
     ],
 )
@@ -152,6 +154,8 @@ def test_what_is_written_is_read_and_written_again(written, options, again):
         ("ups:full=1+x", "cannot be read"),
         ("ups:stale=0", "stale must be at least 1"),
         ("ups:stale=1.5", "stale must be a whole number"),
+        ("seals:0", "cannot be read; write how many neighbours .*k must be at least 1"),
+        ("seals:0.5", "k must be a whole number"),
         ("naive:2", "cannot be read; write a share .*share must be a share"),
         ("naive:0.1,5", "one too many"),
     ],

@@ -165,7 +165,7 @@ def test_what_a_person_may_write():
     [
         (
             "rondom:5",
-            'no subsampler "rondom"; choose from "auto", "random", "naive", "ups", "none". Did you mean "random"',
+            'no subsampler "rondom"; choose from "auto", "random", "naive", "ups", "seals", "none". Did you mean "random"',
         ),
         ("random:", "cannot be read; write a number"),
         ("random:many", "cannot be read; write a number"),

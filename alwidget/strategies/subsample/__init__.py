@@ -7,6 +7,7 @@ subsampler("ups")
 
 from alwidget.strategies.subsample.base import Everything, RandomSubsampler, Subsampler, Subset
 from alwidget.strategies.subsample.byscore import UPS, Naive
+from alwidget.strategies.subsample.near import SealsSubsampler
 from alwidget.strategies.subsample.reading import available_subsamplers, subsample_setting, subsampler
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Everything",
     "Naive",
     "RandomSubsampler",
+    "SealsSubsampler",
     "Subsampler",
     "Subset",
     "available_subsamplers",

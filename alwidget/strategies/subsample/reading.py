@@ -9,13 +9,17 @@ from alwidget.errors import StrategyError, near_miss
 from alwidget.strategies.base import Strategy
 from alwidget.strategies.subsample.base import AUTO, Everything, RandomSubsampler, Subsampler
 from alwidget.strategies.subsample.byscore import UPS, Naive
+from alwidget.strategies.subsample.near import SealsSubsampler
 
 __all__ = ["available_subsamplers", "subsample_setting", "subsampler"]
 
-_KINDS: dict[str, type[Subsampler]] = {kind.name: kind for kind in (RandomSubsampler, Naive, UPS, Everything)}
+_KINDS: dict[str, type[Subsampler]] = {
+    kind.name: kind for kind in (RandomSubsampler, Naive, UPS, SealsSubsampler, Everything)
+}
 _FORMS = {
     "random": 'a number ("random:10000") or a share ("random:0.1")',
     "naive": 'a share ("naive:0.1")',
+    "seals": 'how many neighbours ("seals:100")',
     "ups": 'gamma and what else differs ("ups:0.2", "ups:0.2,temperature=0.05,full=0+1+4+8,stale=8")',
 }
 
@@ -24,7 +28,7 @@ def available_subsamplers() -> dict[str, str]:
     """Return the names of the subsamplers and one line for each.
 
     >>> list(available_subsamplers())
-    ['random', 'naive', 'ups', 'none']
+    ['random', 'naive', 'ups', 'seals', 'none']
     """
     return {name: (kind.__doc__ or "").splitlines()[0] for name, kind in _KINDS.items()}
 
@@ -36,8 +40,8 @@ def subsampler(spec: str | Subsampler | None, strategy: Strategy | None = None) 
     ----------
     spec
         ``"random:10000"``, ``"random:0.1"`` (a share), ``"ups"``, ``"ups:0.2"`` (gamma),
-        ``"ups:0.2,temperature=0.05,full=0+1+4+8,stale=8"``, ``"naive:0.1"``, None or ``"none"``, an instance, or
-        ``"auto"``: what the strategy brings itself, else random 10,000.
+        ``"ups:0.2,temperature=0.05,full=0+1+4+8,stale=8"``, ``"naive:0.1"``, ``"seals"``, ``"seals:50"``,
+        None or ``"none"``, an instance, or ``"auto"``: what the strategy brings itself, else random 10,000.
     strategy
         The strategy of the session, for ``"auto"``.
 
