@@ -1,5 +1,6 @@
 # make demo   set up everything and open JupyterLab on the quickstart
 # make test   set up everything, Chromium included, and run every check and every test
+# make peers  run the tests against small-text, scikit-activeml and modAL, in a folder of their own
 # make bench  measure what docs/benchmarks.md tells; make setup and make clean do what they say
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -20,10 +21,10 @@ ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 # a browser can be opened on a Mac, or where there is an X or Wayland display
 BROWSER_FLAG := $(if $(or $(filter Darwin,$(shell uname -s)),$(DISPLAY),$(WAYLAND_DISPLAY)),,--no-browser)
 
-.PHONY: help setup demo test lint bench chromium clean
+.PHONY: help setup demo test lint peers bench chromium clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -n 3
+	@sed -n 's/^# //p' Makefile | head -n 4
 
 setup: $(STAMPS)/python $(BUNDLE)
 
@@ -40,6 +41,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/python -m alwidget.widget.codegen --check
 	cd js && npm run check && npm test
+
+peers: setup
+	PYTHONPATH="$$($(BIN)/python -m benchmarks.peerenv)" $(BIN)/python -m pytest -m peers $(PYTEST_ARGS)
 
 bench: setup $(STAMPS)/bench
 	$(BIN)/python -m benchmarks

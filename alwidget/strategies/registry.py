@@ -42,6 +42,8 @@ _BUILT_IN = {
     "bleuvar": "writing:BleuVar",
 }
 """Name to module and class; modules are imported when one of their strategies is asked for."""
+_ELSEWHERE = ("small-text", "skactiveml", "modal")
+"""Prefixes of the names of strategies that other libraries have; `alwidget.interop.frameworks` knows them."""
 _DEFAULTS = {"classification": "tyrogue", "multilabel": "tyrogue", "tagging": "mnlp", "generation": "idds"}
 
 
@@ -51,8 +53,9 @@ def get(strategy: str | type[Strategy] | Strategy, /, **options: Any) -> Strateg
     Parameters
     ----------
     strategy
-        A name (see `available`), a class, an instance (returned as it is), or ``"path.py:Class"``, a file of your own:
-        it is run, so it is never taken from a session directory.
+        A name (see `available`), a class, an instance (returned as it is), a strategy of another library, such as
+        ``"small-text:GreedyCoreset"``, ``"skactiveml:Badge"`` or ``"modal:margin_sampling"``, or ``"path.py:Class"``,
+        a file of your own: it is run, so it is never taken from a session directory.
     options
         What the strategy is made with, such as ``r=3``.
 
@@ -65,6 +68,8 @@ def get(strategy: str | type[Strategy] | Strategy, /, **options: Any) -> Strateg
     ------
     alwidget.errors.StrategyError
         There is no such strategy or no such option; the message names the nearest match and all that is allowed.
+    alwidget.errors.MissingExtraError
+        It is of a library that is not installed.
 
     Examples
     --------
@@ -149,8 +154,14 @@ def _named(name: str) -> type[Strategy]:
     elsewhere = entry_points()
     if name in elsewhere:
         return load_entry_point(name, elsewhere[name])
+    library, colon, rest = name.partition(":")
+    if colon and library in _ELSEWHERE:
+        # strategies stand below interop: it is looked for when somebody names one of its strategies, not before
+        return _of_library(name)
     names = [*_BUILT_IN, *sorted(set(elsewhere) - set(_BUILT_IN))]
-    if name == "schedule":
+    if colon:
+        hint = near_miss(library.lower().replace("_", "-"), _ELSEWHERE).replace('"?', f':{rest}"?')
+    elif name == "schedule":
         hint = ' Write alwidget.Schedule([("bert-km", 2), ("breaking-ties", None)]).'
     elif name == "auto":
         meant = ", ".join(f'for {task} "{default(task)}"' for task in TASKS)
@@ -159,6 +170,11 @@ def _named(name: str) -> type[Strategy]:
         hint = near_miss(name.lower().replace("_", "-"), names)
     message = f'There is no strategy "{name}".{hint} There are: {_listed(names)}.'
     raise StrategyError(message)
+
+
+def _of_library(name: str) -> type[Strategy]:
+    frameworks = importlib.import_module("alwidget.interop.frameworks")
+    return cast("type[Strategy]", frameworks.strategy_class(name))
 
 
 def _made(cls: type[Strategy], options: dict[str, Any]) -> Strategy:
