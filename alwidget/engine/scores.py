@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +94,8 @@ class ScoreMemory:
         body = self._scores.astype("<f4").tobytes() + self._ages.astype("<i4").tobytes()
         about = {"format": FORMAT, "pool": self._pool, "documents": self._size, "whose": self._whose}
         about |= {"scored": self.scored, "digest": _digest(body)}
-        temporary = self._store.with_name(f"{self._store.name}.{os.getpid()}.tmp")
+        # one name for all: what a killed process leaves behind is written over, and what two write at once is torn
+        temporary = self._store.with_name(f".{self._store.name}.tmp")
         try:
             self._store.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(json.dumps(about).encode() + b"\n" + body)
