@@ -90,7 +90,7 @@ def _by_scores(
         at = random_share(len(readable), chosen.share, rng, least=least)
         subset = Subset(at, np.full(len(at), len(at) / max(len(readable), 1)))
         if len(at) < len(readable):
-            of = f"a random {chosen.share:.0%} of the documents"
+            of = f"a random {100 * chosen.share:g} % of the documents"
             notes = (f"{strategy.name} has no score for a single document, so it chose from {of}",)
     if strategy.subsample is None or isinstance(strategy, Pointwise):
         return subset, notes
