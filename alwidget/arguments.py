@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from alwidget import strategies, tasks
 from alwidget.errors import AlwidgetError, ArgumentError, near_miss
 
 if TYPE_CHECKING:
     from alwidget.strategies import Strategy
 
-__all__ = ["Arguments", "read_arguments"]
+__all__ = ["Arguments", "read_arguments", "whole_number"]
 
 T = TypeVar("T")
 UNITS = ("documents", "tokens")
@@ -77,3 +79,17 @@ def _tried(problems: list[str], attempt: Callable[[], T]) -> T | None:
     except AlwidgetError as error:
         problems.append(str(error))
         return None
+
+
+def whole_number(value: object, what: str, *, least: int) -> int:
+    """Return a whole number that is large enough.
+
+    Raises
+    ------
+    alwidget.errors.ArgumentError
+        It is none, or too small; the message names it.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
+        return int(value)
+    message = f"{what} must be a whole number, {least} or more, got {value!r}."
+    raise ArgumentError(message)

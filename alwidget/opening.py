@@ -19,6 +19,7 @@ from alwidget.given import GivenAnswers
 from alwidget.intake import Intake
 from alwidget.log import Log
 from alwidget.log.events import StoredDocument
+from alwidget.log.rounds import RoundLog
 from alwidget.pool import Pool
 from alwidget.session import Session
 
@@ -277,6 +278,7 @@ def _assemble(
         seed=seed,
         task=task.name,
         cache=None if log.read_only else Path(log.path) / "cache",
+        rounds=RoundLog(Path(log.path), lambda: log.writer, read_only=log.read_only),
     )
     log.arrange(_order(pool))
     intake.load(engine)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from alwidget import strategies as _strategies
+from alwidget.arguments import whole_number
 from alwidget.engine import Engine, RoundResult
 from alwidget.engine.queue import Queued, Suggested
 from alwidget.engine.suggest import given_suggestion
-from alwidget.errors import ArgumentError, UnknownDocumentError
+from alwidget.errors import UnknownDocumentError
 from alwidget.intake import Intake
 from alwidget.log.events import StoredDocument, Why
 from alwidget.pool import Pool
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from alwidget.given import GivenAnswers
     from alwidget.log import Entry, Log, Recorded
+    from alwidget.log.rounds import RoundRecord
     from alwidget.strategies import Strategy
     from alwidget.tasks import Task
     from alwidget.widget.widget import AnnotationWidget
@@ -78,7 +80,7 @@ class Session:
         2
         >>> session.close()
         """
-        n = _whole(n, "next: the number of documents", least=0)
+        n = whole_number(n, "next: the number of documents", least=0)
         self._check_open()
         self.log.refresh()
         skip = frozenset(self.pool.index_of(doc) for doc in exclude if doc in self.pool)
@@ -180,7 +182,7 @@ class Session:
 
     @batch_size.setter
     def batch_size(self, size: int) -> None:
-        self._engine.set_batch_size(_whole(size, "batch_size", least=1))
+        self._engine.set_batch_size(whole_number(size, "batch_size", least=1))
 
     def predict(self, texts: Sequence[str], text_pair: Sequence[str] | None = None) -> list[Any]:
         """Return the answer to each text, as the model sees it now; trains first when there is no model yet.
@@ -244,6 +246,11 @@ class Session:
     def history(self, limit: int | None = 50, *, offset: int = 0, query: str | None = None) -> list[Entry]:
         """Return decisions, newest first, with whether they were undone."""
         return self.log.state.history(limit=limit, offset=offset, query=query)
+
+    @property
+    def rounds(self) -> list[RoundRecord]:
+        """What every finished round did, oldest first, in earlier runs and by other writers too."""
+        return self._engine.rounds.records()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the annotations as a DataFrame with the columns of ``annotations.json``."""
@@ -390,11 +397,3 @@ class Session:
             from alwidget.errors import SessionClosedError
 
             raise SessionClosedError(self._closed)
-
-
-def _whole(value: object, what: str, *, least: int) -> int:
-    """Return a whole number that is large enough, or raise an error that names it."""
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= least:
-        return int(value)
-    message = f"{what} must be a whole number, {least} or more, got {value!r}."
-    raise ArgumentError(message)

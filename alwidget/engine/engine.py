@@ -22,12 +22,14 @@ from alwidget.engine.jobs import Jobs
 from alwidget.engine.loading import Loading
 from alwidget.engine.pace import Pace
 from alwidget.engine.queue import Queued
+from alwidget.engine.record import record_of
 from alwidget.engine.round import Plan, RoundResult, run_round
 from alwidget.engine.status import EngineStatus, State, Voice
 from alwidget.engine.training import TrainingSet
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled, SessionClosedError
 from alwidget.learners.base import Learner, Stop
+from alwidget.log.rounds import RoundLog
 from alwidget.strategies import Strategy, Subsampler
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class Engine:
         Folder for the saved queue, so that a resumed session asks the same documents at once; None keeps none.
     task
         The name of the task.
+    rounds
+        Where finished rounds are written down; by default in memory only.
     """
 
     def __init__(
@@ -73,7 +77,9 @@ class Engine:
         seed: int = 0,
         cache: Path | None = None,
         task: str = "classification",
+        rounds: RoundLog | None = None,
     ) -> None:
+        self.rounds = RoundLog(None) if rounds is None else rounds
         self._pool, self._learner, self._strategy = pool, learner, strategy
         self._training_set, self._subsample = training_set, subsample
         self.seed, self.pace = seed, Pace(batch_size, batch_unit)
@@ -333,7 +339,8 @@ class Engine:
         training = self._training_set()
         if within is not None and self.last is not None and training.same_as(self._trained_on):
             number = self._number
-        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens)
+        history = tuple(self.rounds.records())
+        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens, history)
         try:
             with self._failing():
                 result = run_round(
@@ -356,6 +363,7 @@ class Engine:
         with self._lock:
             self._number, self.voice.error, self.last, self._trained_on = number, None, result, training
             self._fitted, self.pace.last = self._fitted or result.fitted, result.batch
+        self.rounds.append(record_of(result, plan, self._pool, learner.description))
         self.drafting.learnt(learner, training)
         self.desk.replace(result.entries, number)
         self.voice.say("ready" if self._fitted else "cold", "; ".join(result.notes))

@@ -18,6 +18,7 @@ from alwidget.engine.needs import missing
 from alwidget.engine.openset import OpenSet
 from alwidget.engine.queue import Queued
 from alwidget.engine.reasons import reason_of
+from alwidget.engine.record import agreement
 from alwidget.engine.scores import ScoreMemory
 from alwidget.engine.suggest import with_suggestions
 from alwidget.engine.training import TrainingSet
@@ -25,6 +26,7 @@ from alwidget.engine.view import RoundView
 from alwidget.errors import StrategyError
 from alwidget.learners.base import Labelled, Learner, Progress, Report, Stop
 from alwidget.log.events import Why
+from alwidget.log.rounds import RoundRecord
 from alwidget.strategies import Subsampler, get, subsampler
 from alwidget.strategies.base import Ranked, Strategy
 
@@ -50,6 +52,8 @@ class Plan:
     """Choose among these pool indices only: those whose vectors are there already. None: the whole pool."""
     tokens: int | None = None
     """How many words to ask; documents are taken until they have so many together."""
+    history: tuple[RoundRecord, ...] = ()
+    """The rounds that are finished, oldest first, those of earlier runs too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,14 @@ class RoundResult:
     """How many of the entries are the batch that was asked for; the others are there so that nobody waits."""
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    fallback: str | None = None
+    """Why random chose in place of the strategy whose turn it was; None where it did not."""
+    subsample: str | None = None
+    """What drew the candidates."""
+    agreement: float | None = None
+    """How well the model of the round before had foreseen the answers that came in since, 0 … 1."""
+    compared: int = 0
+    """How many of those answers it had foreseen."""
 
 
 def fit(pool: Pool, learner: Learner, plan: Plan, stop: Stop, progress: Progress | None) -> Report | None:
@@ -108,11 +120,12 @@ def run_round(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     phase("training")
+    agreed, compared = agreement(plan.history, pool, plan.training)
     report = fit(pool, learner, plan, stop, progress)
     seconds["training"] = time.perf_counter() - started
     phase("scoring")
     fitted = report is not None
-    strategy, notes = _acting(plan, report, pool=pool, learner=learner)
+    strategy, lack = _acting(plan, report, pool=pool, learner=learner)
     rng = np.random.default_rng([plan.seed, plan.number])
     memory = scores if scores is not None else ScoreMemory(len(pool), pool.fingerprint)
     candidates = draw_candidates(available, plan, strategy, learner, memory, rng)
@@ -127,6 +140,7 @@ def run_round(
         seed=int(np.random.SeedSequence([plan.seed, plan.number]).generate_state(1)[0]),
         pool_seed=plan.seed,
         memo=memo,
+        history=plan.history,
         stop=stop,
         progress=progress,
     )
@@ -140,8 +154,23 @@ def run_round(
     stop.check()
     if candidates.memory is not None and len(ranked.indices):
         candidates.memory.keep(view.candidates, ranked.every, plan.number - 1)
-    said = (*notes, *candidates.notes)
-    return RoundResult(plan.number, entries, strategy.name, view.size, report, fitted, batch, said, seconds)
+    said = (*(() if lack is None else (f"{lack}; this round drew at random",)), *candidates.notes)
+    drawn_by = subsampler(plan.subsample, strategy)
+    return RoundResult(
+        plan.number,
+        entries,
+        strategy.name,
+        view.size,
+        report,
+        fitted,
+        batch,
+        said,
+        seconds,
+        fallback=lack,
+        subsample=str(drawn_by),
+        agreement=agreed,
+        compared=compared,
+    )
 
 
 def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, number: int) -> list[Queued]:
@@ -155,19 +184,26 @@ def draw_at_random(available: OpenSet, size: int, rng: np.random.Generator, numb
     ]
 
 
-def _acting(plan: Plan, report: Report | None, *, pool: Pool, learner: Learner) -> tuple[Strategy, list[str]]:
-    """Return the strategy of this round, or random in its place when it lacks what it needs, and say so."""
-    fitted = report is not None
-    probe = RoundView(pool, np.empty(0, dtype=np.int64), plan.training, learner, fitted=fitted, number=plan.number - 1)
+def _acting(plan: Plan, report: Report | None, *, pool: Pool, learner: Learner) -> tuple[Strategy, str | None]:
+    """Return the strategy of this round, or random in its place when it lacks what it needs, and what it lacks."""
+    probe = RoundView(
+        pool,
+        np.empty(0, dtype=np.int64),
+        plan.training,
+        learner,
+        fitted=report is not None,
+        number=plan.number - 1,
+        history=plan.history,
+    )
     strategy = plan.strategy.at(probe)
     strategy = subsampler(plan.subsample, strategy).around(strategy)
     if strategy.needs_labelled and not len(plan.training):
-        return get("random"), [f"{strategy.name} needs labels; this round drew at random"]
-    if strategy.needs_model and not fitted and not strategy.works_cold:
-        return get("random"), [f"{strategy.name} needs a trained model; this round drew at random"]
+        return get("random"), f"{strategy.name} needs labels"
+    if strategy.needs_model and report is None and not strategy.works_cold:
+        return get("random"), f"{strategy.name} needs a trained model"
     if (lack := missing(strategy, learner, report)) is not None:
-        return get("random"), [f"{lack}. This round drew at random"]
-    return strategy, []
+        return get("random"), lack
+    return strategy, None
 
 
 def _ranked(strategy: Strategy, view: RoundView, plan: Plan, rng: np.random.Generator) -> tuple[Ranked, int]:

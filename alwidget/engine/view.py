@@ -20,6 +20,7 @@ from alwidget.strategies.functional.checks import as_size
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from alwidget.log.rounds import RoundRecord
     from alwidget.pool import Pool
 
 __all__ = ["RoundView"]
@@ -48,6 +49,8 @@ class RoundView:
         The seed of the session, by which the pool is read ahead: its first documents are the reference sample.
     memo
         What strategies keep for all rounds; the engine hands every round the same one.
+    history
+        The finished rounds, oldest first.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class RoundView:
         seed: int = 0,
         pool_seed: int = 0,
         memo: dict[tuple[str, str], Any] | None = None,
+        history: tuple[RoundRecord, ...] = (),
         stop: Stop | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -72,6 +76,8 @@ class RoundView:
         self._memo: dict[tuple[str, str], Any] = {} if memo is None else memo
         self._clock = [0.0]
         self._within: tuple[RoundView, np.ndarray] | None = None
+        self.history = history
+        """The finished rounds of the session, oldest first, those of earlier runs too."""
         self.candidates = candidates
         self.fitted = fitted
         self.round = number
@@ -267,6 +273,7 @@ class RoundView:
             seed=self._seed,
             pool_seed=self._pool_seed,
             memo=self._memo,
+            history=self.history,
             stop=self._stop,
             progress=self._progress,
         )

@@ -17,12 +17,11 @@ __all__ = ["features_read", "last_weights", "watched"]
 
 def last_weights(model: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return weights (C, f) and bias (C,) of the layer that makes the logits, float64."""
-    layer = _layer(model)
+    layer: Any = _layer(model)
     weights = layer.weight.detach().to("cpu", torch.float64).numpy().copy()
-    bias = (
-        np.zeros(len(weights)) if layer.bias is None else layer.bias.detach().to("cpu", torch.float64).numpy().copy()
-    )
-    return weights, bias
+    if layer.bias is None:
+        return weights, np.zeros(len(weights))
+    return weights, layer.bias.detach().to("cpu", torch.float64).numpy().copy()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from alwidget.log.check import CheckReport, Finding, check
 from alwidget.log.events import Event, Said, StoredDocument, Why
 from alwidget.log.log import Log
 from alwidget.log.recorder import Recorded
+from alwidget.log.rounds import RoundLog, RoundRecord
 from alwidget.log.snapshot import records, write_snapshot
 from alwidget.log.state import State
 
@@ -22,6 +23,8 @@ __all__ = [
     "Finding",
     "Log",
     "Recorded",
+    "RoundLog",
+    "RoundRecord",
     "Said",
     "State",
     "StoredDocument",

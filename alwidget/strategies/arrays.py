@@ -10,7 +10,7 @@ import numpy as np
 from alwidget.errors import StrategyError
 from alwidget.strategies.axes import AXES, as_positions, lengths_of, with_stand_ins
 from alwidget.strategies.functional.checks import as_choice, as_size
-from alwidget.strategies.given import Said, Texts, Words, protected, read_answers, read_array, read_head
+from alwidget.strategies.given import Said, Texts, Words, protected, read_answers, read_array, read_head, read_history
 
 __all__ = ["ArrayView"]
 
@@ -81,6 +81,9 @@ class ArrayView:
         C, where no array says it.
     round
         The number of this round, from 0.
+    history
+        The finished rounds, oldest first: objects or dicts with ``round`` (from 1), ``acting``, ``labels``,
+        ``agreement`` and ``compared``.
     fitted
         Whether what a model said comes from a trained one; without it, whether any of it was given.
     dynamics
@@ -158,6 +161,7 @@ class ArrayView:
         labelled_features: Any = None,
         head: Any = None,
         mc_probs: Any = None,
+        history: Any = (),
         **others: Any,
     ) -> None:
         said = Said.of(token_probs, token_states, token_passes, generated, generate_passes, surprisal)
@@ -186,7 +190,7 @@ class ArrayView:
         axes = lengths_of(arrays, answers, {"size": size, **said.counts()}, n_classes)
         self.size, n = axes["N"], axes.get("n", 0)
         self.n_classes = axes.get("C", _classes(answers, self.task))
-        self.round = as_size(round, "round")
+        self.round, self.history = as_size(round, "round"), read_history(history)
         by_a_model = said.by_a_model or not {"probs", "mc_probs", "features", "head_bias"}.isdisjoint(arrays)
         self.fitted = by_a_model if fitted is None else bool(fitted)
         self.dynamics, self.sources = dynamics, None

@@ -11,7 +11,7 @@ import numpy as np
 
 from alwidget.errors import StrategyError
 
-__all__ = ["NEEDS_MODEL", "Ranked", "Strategy", "Tags", "View", "Written", "check_task", "task_of"]
+__all__ = ["NEEDS_MODEL", "Past", "Ranked", "Strategy", "Tags", "View", "Written", "check_task", "task_of"]
 
 NEEDS_MODEL = frozenset(
     {
@@ -78,6 +78,30 @@ class Written(Protocol):
         """The mean log-probability of its tokens, float64 (N,)."""
 
 
+class Past(Protocol):
+    """What a finished round did, as `alwidget.log.RoundRecord` has it."""
+
+    @property
+    def round(self) -> int:
+        """Its number, from 1: the round that a view calls 0 is number 1 once it is finished."""
+
+    @property
+    def acting(self) -> str:
+        """The name of the strategy that chose."""
+
+    @property
+    def labels(self) -> int:
+        """How many documents were labelled when it began."""
+
+    @property
+    def agreement(self) -> float | None:
+        """How well the model of the round before had foreseen the answers that came in since, 0 … 1, or None."""
+
+    @property
+    def compared(self) -> int:
+        """How many of those answers it had foreseen."""
+
+
 class View(Protocol):
     """What a strategy sees of a round: lazily computed, cached, read-only arrays. N candidates, n labelled, C, d.
 
@@ -120,6 +144,10 @@ class View(Protocol):
     @property
     def round(self) -> int:
         """The number of this round, from 0."""
+
+    @property
+    def history(self) -> Sequence[Past]:
+        """The finished rounds of the session, oldest first, those of earlier runs too."""
 
     @property
     def fitted(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = [
     "read_answers",
     "read_array",
     "read_head",
+    "read_history",
     "read_surprisal",
     "read_texts",
     "read_words",
@@ -162,6 +163,26 @@ def read_head(value: Any) -> dict[str, np.ndarray]:
         message = f"head must be a pair of weights (C, f) and bias (C,), got {type(value).__name__}."
         raise StrategyError(message)
     return {name: read_array(name, part) for name, part in zip(("head_weights", "head_bias"), value, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class PastRound:
+    """A finished round, as much of it as strategies read; see `alwidget.strategies.base.Past`."""
+
+    round: int
+    acting: str = ""
+    labels: int = 0
+    agreement: float | None = None
+    compared: int = 0
+
+
+def read_history(value: Any) -> tuple[Any, ...]:
+    """Return finished rounds from a list of them, or of dicts with their fields."""
+    try:
+        return tuple(PastRound(**one) if isinstance(one, Mapping) else one for one in value)
+    except TypeError as error:
+        message = f"history must be a list of finished rounds, such as [{{'round': 1, 'agreement': 0.5}}]: {error}."
+        raise StrategyError(message) from error
 
 
 def read_answers(value: Any, task: str) -> Any:

@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError, near_miss
-from alwidget.strategies.base import Ranked, Strategy, View
+from alwidget.strategies.base import Past, Ranked, Strategy, View
 from alwidget.strategies.functional.checks import as_size
 from alwidget.strategies.registry import changed_options, get
 
 __all__ = ["Schedule", "Until"]
 
 Predicate = Callable[[View], Any]
+CONDITIONS = ("rounds", "labels", "plateau", "predicate")
+_LISTED = "rounds, labels, plateau (with gain) and predicate"
+GAIN = 0.005
+LEAST_COMPARED = 5
+"""Answers that a model must have foreseen, or not, for a round to count in a plateau."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +35,41 @@ class Until:
         It acts while there are fewer labelled documents than this.
     predicate
         It acts until this, called with the view of a round, is true. Candidates are not drawn yet when it is called:
-        it may read `round`, `labelled`, `labelled_y`, `n_classes` and `fitted`.
+        it may read `round`, `labelled`, `labelled_y`, `n_classes`, `history` and `fitted`.
+    plateau, gain
+        It acts until the model has stopped getting better: until the best agreement of the last `plateau` finished
+        rounds of this part is less than `gain` above the best of its rounds before. Agreement is how well
+        the model of the round before had foreseen the answers of a round (`alwidget.engine.record.agreement`); rounds
+        with fewer than 5 such answers are passed over. It is read from the written rounds, so a resumed session
+        decides the same.
     """
 
     rounds: int | None = None
     labels: int | None = None
     predicate: Predicate | None = None
+    plateau: int | None = None
+    gain: float = GAIN
 
     def __post_init__(self) -> None:
         """Refuse what could never hold."""
-        for name in ("rounds", "labels"):
+        for name in ("rounds", "labels", "plateau"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, as_size(value, name, least=1))
+        self._check_gain()
         if self.predicate is not None and not callable(self.predicate):
             message = f"predicate must be a function of the view, got {self.predicate!r}."
             raise StrategyError(message)
-        if self.rounds is None and self.labels is None and self.predicate is None:
-            message = "A condition needs one of rounds, labels and predicate; write None for a part that does not end."
+        if all(getattr(self, name) is None for name in CONDITIONS):
+            message = f"A condition needs one of {_LISTED}; write None for a part that does not end."
+            raise StrategyError(message)
+
+    def _check_gain(self) -> None:
+        gain: Any = self.gain
+        if isinstance(gain, bool) or not isinstance(gain, int | float) or not 0 <= gain < 1:
+            message = f"gain must be a number from 0 to below 1, a part of what is measured, got {gain!r}."
+            raise StrategyError(message)
+        if gain != GAIN and self.plateau is None:
+            message = "gain says how much better is better for a plateau; give plateau, too."
             raise StrategyError(message)
 
     @classmethod
@@ -54,42 +77,79 @@ class Until:
         """Return a condition from what a person wrote: a round, a dict of conditions, a function, or None.
 
         >>> Until.read({"labels": 100})
-        Until(rounds=None, labels=100, predicate=None)
+        Until(rounds=None, labels=100, predicate=None, plateau=None, gain=0.005)
         """
         if value is None or isinstance(value, cls):
             return value
         if isinstance(value, Mapping):
-            names = ("rounds", "labels", "predicate")
+            names = (*CONDITIONS, "gain")
             unknown = [str(name) for name in value if name not in names]
             if unknown:
                 shown = ", ".join(f'"{name}"{near_miss(name, names)}' for name in unknown)
-                message = f"There is no condition {shown}; there are rounds, labels and predicate."
+                message = f"There is no condition {shown}; there are {_LISTED}."
                 raise StrategyError(message)
             return cls(**value)
         if callable(value):
             return cls(predicate=value)
         return cls(rounds=as_size(value, "the round at which a part ends", least=1))
 
-    def over(self, view: View) -> bool:
-        """Whether the part has ended in the round of `view`."""
+    def over(self, view: View, since: int = 0) -> bool:
+        """Whether the part, which began in the round `since`, has ended in the round of `view`."""
         return (
             (self.rounds is not None and view.round >= self.rounds)
             or (self.labels is not None and len(view.labelled) >= self.labels)
+            or self._level_at(view, since) is not None
             or (self.predicate is not None and bool(self.predicate(view)))
         )
 
+    def ended(self, view: View, since: int, name: str) -> int:
+        """Return the first round in which the part, which began in `since`, did not act any more.
+
+        When a predicate began to hold is not written down, but when the strategy called `name` acted last.
+        """
+        ends = [view.round]
+        if self.predicate is not None:
+            ends.append(max((past.round for past in _history(view) if past.acting == name), default=since))
+        if self.rounds is not None:
+            ends.append(self.rounds)
+        if self.labels is not None:
+            ends += [past.round - 1 for past in _history(view) if past.labels >= self.labels]
+        if (level := self._level_at(view, since)) is not None:
+            ends.append(level)
+        return max(min(ends), since)
+
+    def _level_at(self, view: View, since: int) -> int | None:
+        """Return the round that a plateau is seen in for the first time: the one after its last."""
+        if self.plateau is None:
+            return None
+        best: list[float] = []
+        for past in _history(view):
+            if past.round - 1 < since or past.agreement is None or past.compared < LEAST_COMPARED:
+                continue
+            best.append(past.agreement)
+            before, last = best[: -self.plateau], best[-self.plateau :]
+            if before and max(last) < max(before) + self.gain:
+                return int(past.round)
+        return None
+
     def written(self) -> str:
         """Return what a person would write for it."""
-        if self.labels is None and self.predicate is None:
+        if self.labels is None and self.predicate is None and self.plateau is None:
             return str(self.rounds)
-        parts = {"rounds": self.rounds, "labels": self.labels, "predicate": _named(self.predicate)}
+        parts = {**self.kept(), "predicate": _named(self.predicate)}
         return "{" + ", ".join(f'"{name}": {value}' for name, value in parts.items() if value is not None) + "}"
+
+    def kept(self) -> dict[str, int | float]:
+        """Return all of it but the predicate, as JSON holds it."""
+        found = {name: value for name in ("rounds", "labels", "plateau") if (value := getattr(self, name)) is not None}
+        return {**found, "gain": self.gain} if self.plateau is not None and self.gain != GAIN else found
 
     def said(self) -> str:
         """Return it in words."""
         parts = [
             f"round {self.rounds}" if self.rounds is not None else "",
             f"{self.labels} labels" if self.labels is not None else "",
+            f"no gain in {self.plateau} rounds" if self.plateau is not None else "",
             str(_named(self.predicate)) if self.predicate is not None else "",
         ]
         return " or ".join(part for part in parts if part)
@@ -98,15 +158,15 @@ class Until:
 class Schedule(Strategy):
     """Strategies one after another; each acts until its condition holds.
 
-    Which part acts is read from the round alone (its number, how many labels there are), so that a resumed session
-    goes on with the strategy that an uninterrupted one would use.
+    Which part acts is read from the round alone (its number, how many labels there are) and from the rounds that are
+    written down, so that a resumed session goes on with the strategy that an uninterrupted one would use.
 
     Parameters
     ----------
     parts
         Pairs of a strategy (a name, a class, an instance, another schedule) and when it ends: a round ``2``
-        (half-open: it acts in rounds 0 and 1), ``{"labels": 100}``, ``{"predicate": function}`` of the view, several
-        of these (the first that holds ends it), or None in the last pair.
+        (half-open: it acts in rounds 0 and 1), ``{"labels": 100}``, ``{"plateau": 3}``, ``{"predicate": function}`` of
+        the view, several of these (the first that holds ends it), or None in the last pair.
 
     Raises
     ------
@@ -137,10 +197,7 @@ class Schedule(Strategy):
 
     def at(self, view: View) -> Strategy:
         """Return the strategy that acts in this round; schedules inside this one have been followed."""
-        for strategy, until in self.parts:
-            if until is None or not until.over(view):
-                return strategy.at(view)
-        return self.parts[-1][0].at(view)  # pragma: no cover  the last part has no end
+        return _acting(self, view, 0)
 
     def select(self, view: View, size: int, rng: np.random.Generator) -> Ranked:
         """Return what the acting strategy selects."""
@@ -204,7 +261,7 @@ def _unreachable(parts: list[tuple[Strategy, Until | None]]) -> list[str]:
             if (value := getattr(until, name)) is not None and value <= before
         ]
         # a part with several conditions may end before this one does, so that later parts can still act
-        alone = (until.rounds is None) + (until.labels is None) + (until.predicate is None) == 2  # noqa: PLR2004
+        alone = sum(getattr(until, name) is not None for name in CONDITIONS) == 1
         if alone:
             latest = {name: max(before, getattr(until, name) or 0) for name, before in latest.items()}
     return problems
@@ -215,6 +272,20 @@ def _written(strategy: Strategy) -> str:
         return repr(strategy)
     options = "".join(f", {name}={value!r}" for name, value in changed_options(strategy).items())
     return f'strategies.get("{strategy.name}"{options})' if options else f'"{strategy.name}"'
+
+
+def _acting(schedule: Schedule, view: View, since: int) -> Strategy:
+    """Return the strategy that acts in the round of `view`, of a schedule that began in the round `since`."""
+    for strategy, until in schedule.parts:
+        if until is None or not until.over(view, since):
+            break
+        since = until.ended(view, since, strategy.name)
+    return _acting(strategy, view, since) if isinstance(strategy, Schedule) else strategy.at(view)
+
+
+def _history(view: View) -> list[Past]:
+    """Return the finished rounds before that of `view`; one whose choice was made anew is there with each choice."""
+    return [past for past in getattr(view, "history", ()) if past.round <= view.round]
 
 
 def _named(predicate: Predicate | None) -> str | None:

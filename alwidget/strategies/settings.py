@@ -91,10 +91,10 @@ def _with_base(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return read
 
 
-def _condition(until: Until | None) -> dict[str, int] | None:
+def _condition(until: Until | None) -> dict[str, int | float] | None:
     if until is None:
         return None
     if until.predicate is not None:
         message = "A condition that is a function cannot be kept; pass the schedule again when you resume the session."
         raise StrategyError(message)
-    return {name: value for name in ("rounds", "labels") if (value := getattr(until, name)) is not None}
+    return until.kept()

@@ -174,7 +174,7 @@ def test_conditions_can_be_written_out():
         ([("bert-km", "2"), ("entropy", None)], "whole number, got '2'"),
         ([("bert-km", 1.5), ("entropy", None)], "whole number, got 1.5"),
         ([("bert-km", {"label": 2}), ("entropy", None)], 'no condition "label" Did you mean "labels"'),
-        ([("bert-km", {}), ("entropy", None)], "needs one of rounds, labels and predicate"),
+        ([("bert-km", {}), ("entropy", None)], "needs one of rounds, labels, plateau"),
         ([("bert-km", {"predicate": 3}), ("entropy", None)], "predicate must be a function"),
     ],
 )
@@ -193,3 +193,99 @@ def test_all_mistakes_are_named_together():
 def test_a_part_that_may_end_early_does_not_bar_the_next():
     schedule = Schedule([("random", {"rounds": 5, "labels": 10}), ("bert-km", 3), ("entropy", None)])
     assert acting(schedule, view(0, 0), view(1, 10), view(3, 10)) == ["random", "bert-km", "entropy"]
+
+
+def past(*agreements, start=1, **others):
+    return [{"round": start + i, "agreement": a, "compared": 10, **others} for i, a in enumerate(agreements)]
+
+
+def rounds_of(schedule, agreements, labels=None):
+    """Return which strategy acts in each round, given what was measured in the rounds before."""
+    found, done = [], []
+    for number, agreement in enumerate([*agreements, None]):
+        count = labels[number] if labels else 0
+        found.append(schedule.at(view(number, count, history=done)).name)
+        done.append(past(agreement, start=number + 1, labels=count, acting=found[-1])[0])
+    return found
+
+
+def test_a_plateau_ends_a_part_in_the_round_after_it_was_seen():
+    schedule = Schedule([("bert-km", {"plateau": 2}), ("entropy", None)])
+    assert rounds_of(schedule, [0.5, 0.6, 0.7, 0.8, 0.9]) == ["bert-km"] * 6
+    assert rounds_of(schedule, [0.5, 0.6, 0.6, 0.604, 0.9, 0.95]) == ["bert-km"] * 4 + ["entropy"] * 3
+    assert rounds_of(schedule, [0.5, 0.6, 0.6, 0.605, 0.605]) == ["bert-km"] * 6  # a gain of 0.005 is one
+    assert rounds_of(schedule, [0.6, 0.5]) == ["bert-km"] * 3  # nothing to compare two rounds with
+    assert rounds_of(schedule, [None, 0.6, None, 0.5, None, 0.6]) == ["bert-km"] * 6 + ["entropy"]
+    coarse = Schedule([("bert-km", {"plateau": 1, "gain": 0.2}), ("entropy", None)])
+    assert rounds_of(coarse, [0.5, 0.75, 0.9]) == ["bert-km"] * 3 + ["entropy"]
+
+
+def test_rounds_with_few_answers_tell_nothing():
+    few = [{**one, "compared": 4} for one in past(0.5, 0.5, 0.5, 0.5)]
+    schedule = Schedule([("bert-km", {"plateau": 1}), ("entropy", None)])
+    assert schedule.at(view(4, history=few)).name == "bert-km"
+    assert schedule.at(view(4, history=[*few, *past(0.5)])).name == "bert-km"
+    assert schedule.at(view(4, history=past(0.5, 0.5))).name == "entropy"
+    assert schedule.at(view(1, history=past(0.5, 0.5))).name == "bert-km"  # a later round is not looked at
+    assert schedule.at(view(4)).name == "bert-km"
+
+
+def test_a_plateau_is_that_of_its_own_part():
+    schedule = Schedule([("random", 3), ("bert-km", {"plateau": 1}), ("entropy", None)])
+    assert rounds_of(schedule, [0.5] * 5) == ["random"] * 3 + ["bert-km"] * 2 + ["entropy"]
+    labels = Schedule([("random", {"labels": 20}), ("bert-km", {"plateau": 1}), ("entropy", None)])
+    found = rounds_of(labels, [0.5] * 6, labels=[0, 10, 20, 30, 40, 50, 60])
+    assert found == ["random"] * 2 + ["bert-km"] * 2 + ["entropy"] * 3
+    two = Schedule([("bert-km", {"plateau": 1}), ("random", {"plateau": 1}), ("entropy", None)])
+    assert rounds_of(two, [0.5] * 5) == ["bert-km"] * 2 + ["random"] * 2 + ["entropy"] * 2
+    inner = Schedule([("random", 2), (Schedule([("bert-km", {"plateau": 1}), ("tyrogue", None)]), None)])
+    assert rounds_of(inner, [0.5] * 4) == ["random"] * 2 + ["bert-km"] * 2 + ["tyrogue"]
+    after = Schedule([("random", lambda v: v.round >= 2), ("bert-km", {"plateau": 1}), ("entropy", None)])
+    assert rounds_of(after, [0.5] * 4) == ["random"] * 2 + ["bert-km"] * 2 + ["entropy"]
+
+
+def test_a_plateau_beside_other_conditions():
+    schedule = Schedule([("bert-km", {"plateau": 3, "rounds": 2}), ("entropy", None)])
+    assert rounds_of(schedule, [0.1, 0.5, 0.9]) == ["bert-km"] * 2 + ["entropy"] * 2
+    assert str(schedule) == "bert-km until round 2 or no gain in 3 rounds, then entropy"
+
+
+@given(agreements=st.lists(st.floats(0, 1), max_size=25), k=st.integers(1, 5), seed=st.integers(0, 3))
+def test_a_part_that_ended_never_comes_back(agreements, k, seed):
+    schedule = Schedule([("bert-km", {"plateau": k}), ("random", {"plateau": k}), ("entropy", None)])
+    order = [["bert-km", "random", "entropy"].index(name) for name in rounds_of(schedule, agreements)]
+    assert order == sorted(order)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"plateau": 0}, "plateau must be at least 1"),
+        ({"plateau": 2.5}, "plateau must be a whole number"),
+        ({"plateau": 2, "gain": -0.1}, "gain must be a number from 0"),
+        ({"plateau": 2, "gain": "much"}, "gain must be a number from 0"),
+        ({"plateau": 2, "gain": float("nan")}, "gain must be a number from 0"),
+        ({"rounds": 2, "gain": 0.1}, "give plateau, too"),
+        ({"plataeu": 2}, 'Did you mean "plateau"'),
+    ],
+)
+def test_a_plateau_that_makes_no_sense_is_refused(condition, said):
+    with pytest.raises(StrategyError, match=said):
+        Schedule([("bert-km", condition), ("entropy", None)])
+
+
+def test_a_plateau_is_written_and_kept():
+    schedule = Schedule([("bert-km", {"plateau": 3, "gain": 0.01}), ("random", {"plateau": 2}), ("entropy", None)])
+    assert repr(schedule) == (
+        'Schedule([("bert-km", {"plateau": 3, "gain": 0.01}), ("random", {"plateau": 2}), ("entropy", None)])'
+    )
+    again = strategies.from_settings(strategies.to_settings(schedule))
+    assert repr(again) == repr(schedule)
+
+
+def test_history_of_arrays():
+    found = view(history=[{"round": 1, "agreement": 0.5}]).history
+    assert (found[0].round, found[0].agreement, found[0].compared) == (1, 0.5, 0)
+    for wrong in (3, [{"number": 1}]):
+        with pytest.raises(StrategyError, match="history must be a list"):
+            view(history=wrong)
