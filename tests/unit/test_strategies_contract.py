@@ -75,9 +75,9 @@ def arrays(task="classification", n=N, classes=CLASSES, labelled=LABELLED, seed=
         given["probs"] = rng.dirichlet(np.ones(classes), n)
         given["labelled_y"] = rng.integers(0, classes, labelled)
         given["labelled_probs"] = rng.dirichlet(np.ones(classes), labelled).reshape(labelled, classes)
-        given["mc_probs"] = rng.dirichlet(np.ones(classes), (PASSES, n))
         gold = rng.uniform(size=(EPOCHS, labelled)).astype(np.float16)
         given["dynamics"] = Dynamics(gold, gold > 1 / classes, tuple(f"{i:016d}".encode() for i in range(labelled)))
+        given["mc_probs"] = rng.dirichlet(np.ones(classes), (PASSES, n))
     elif task == "multilabel":
         given["probs"] = rng.uniform(size=(n, classes))
         given["labelled_y"] = rng.uniform(size=(labelled, classes)) < 0.4
