@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from alwidget.strategies import functional
-from alwidget.strategies.base import Strategy, View, task_of
-from alwidget.strategies.ranking import Pointwise
+from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
+from alwidget.strategies.functional.checks import as_number, as_size
+from alwidget.strategies.ranking import Pointwise, nothing, without_scores
 from alwidget.strategies.words import states_in_parts
 
-__all__ = ["EGL"]
+__all__ = ["EGL", "Bait"]
 
 
 class EGL(Pointwise):
@@ -58,3 +59,41 @@ class EGL(Pointwise):
     def options(self) -> dict[str, Any]:
         """Return `normalise`."""
         return {"normalise": self.normalise}
+
+
+class Bait(Strategy):
+    """Documents whose answers leave least to know about the rest of the pool.
+
+    Parameters
+    ----------
+    lam
+        How much is taken for known before anything is labelled, above 0.
+    oversample
+        How many times as many documents are picked as asked, before those are taken out that matter least.
+    reference_scaling
+        Weigh labelled documents and candidates as the authors' code does.
+    """
+
+    name = "bait"
+    needs = frozenset({"probs", "features", "labelled_probs", "labelled_features"})
+    paper: ClassVar[str] = "Ash, Goel, Krishnamurthy & Kakade 2021"
+    tasks: tuple[str, ...] = ("classification",)
+
+    def __init__(self, *, lam: float = 1.0, oversample: float = 2.0, reference_scaling: bool = False) -> None:
+        self.lam = as_number(lam, "lam", above=0)
+        self.oversample = as_number(oversample, "oversample", least=1)
+        self.reference_scaling = bool(reference_scaling)
+
+    def select(self, view: View, size: int, rng: np.random.Generator) -> Ranked:
+        """Return documents in the order picked; nothing is drawn."""
+        del rng
+        size = as_size(size)
+        check_task(self, task_of(view))
+        if not view.size or not size:
+            return nothing()
+        labelled = (view.labelled_probs, view.labelled_features) if len(view.labelled) else (None, None)
+        return without_scores(functional.bait(view.probs, view.features, *labelled, size, **self.options()))
+
+    def options(self) -> dict[str, Any]:
+        """Return `lam`, `oversample` and `reference_scaling`."""
+        return {"lam": self.lam, "oversample": self.oversample, "reference_scaling": self.reference_scaling}

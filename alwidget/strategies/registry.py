@@ -25,6 +25,7 @@ _BUILT_IN = {
     "batchbald": "bald:BatchBald",
     "egl": "gradients:EGL",
     "badge": "badge:Badge",
+    "bait": "gradients:Bait",
     "bert-km": "diversity:BertKM",
     "cluster-margin": "margins:ClusterMargin",
     "actune": "wrappers:AcTune",

@@ -146,7 +146,7 @@ def test_label_cardinality():
             label_cardinality(ROWS, wrong)
 
 
-@pytest.mark.parametrize("name", ["mnlp", "nsp", "bald", "batchbald", "egl", "idds", "badge"])
+@pytest.mark.parametrize("name", ["mnlp", "nsp", "bald", "batchbald", "bait", "egl", "idds", "badge"])
 def test_what_is_not_for_several_labels_says_so(name):
     strategy = strategies.get(name)
     view = ArrayView(probs=ROWS, embeddings=np.eye(4), mc_probs=[ROWS] * 10, multilabel=True)

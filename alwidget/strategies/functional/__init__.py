@@ -7,6 +7,7 @@ Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `
 """
 
 from alwidget.strategies.functional.alvin import alvin
+from alwidget.strategies.functional.bait import bait
 from alwidget.strategies.functional.batchbald import batchbald
 from alwidget.strategies.functional.cartography import cartography
 from alwidget.strategies.functional.clustering import alps, kmeans_medoids
@@ -37,6 +38,7 @@ __all__ = [
     "alps",
     "alvin",
     "badge",
+    "bait",
     "bald",
     "batchbald",
     "bleuvar",

@@ -5,6 +5,7 @@ Arrays come in as NumPy arrays, lists or torch tensors; torch itself is never im
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "as_lengths",
     "as_log_probs",
     "as_matrix",
+    "as_number",
     "as_offsets",
     "as_probs",
     "as_scores",
@@ -241,6 +243,20 @@ def as_size(value: Any, name: str = "size", least: int = 0) -> int:
         message = f"{name} must be at least {least}, got {number}."
         raise StrategyError(message)
     return number
+
+
+def as_number(value: Any, name: str, *, least: float | None = None, above: float | None = None) -> float:
+    """Return `value` as a finite number of at least `least`, or above `above`.
+
+    >>> as_number(np.float32(0.5), "lam", above=0)
+    0.5
+    """
+    good = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if good and math.isfinite(value) and (least is None or value >= least) and (above is None or value > above):
+        return float(value)
+    due = f" of at least {least}" if least is not None else f" above {above}" if above is not None else ""
+    message = f"{name} must be a number{due}, got {value!r}."
+    raise StrategyError(message)
 
 
 def as_generator(value: Any) -> np.random.Generator:
