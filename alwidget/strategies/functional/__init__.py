@@ -11,6 +11,8 @@ from alwidget.strategies.functional.bait import bait
 from alwidget.strategies.functional.batchbald import batchbald
 from alwidget.strategies.functional.cartography import cartography
 from alwidget.strategies.functional.clustering import alps, kmeans_medoids
+from alwidget.strategies.functional.contrast import contrastive
+from alwidget.strategies.functional.covering import coreset
 from alwidget.strategies.functional.density import idds, idds_scores
 from alwidget.strategies.functional.dynamics import data_map, unlearned
 from alwidget.strategies.functional.egl import egl, token_egl
@@ -18,6 +20,7 @@ from alwidget.strategies.functional.gradients import badge, token_badge
 from alwidget.strategies.functional.hybrid import tyrogue
 from alwidget.strategies.functional.margins import cluster_margin
 from alwidget.strategies.functional.neighbours import nearest
+from alwidget.strategies.functional.novelty import mahalanobis
 from alwidget.strategies.functional.passes import bald, mc_entropy
 from alwidget.strategies.functional.regions import actune, region_scores
 from alwidget.strategies.functional.sampling import naive, random_share, ups, ups_probabilities
@@ -45,6 +48,8 @@ __all__ = [
     "breaking_ties",
     "cartography",
     "cluster_margin",
+    "contrastive",
+    "coreset",
     "data_map",
     "egl",
     "ensp",
@@ -54,6 +59,7 @@ __all__ = [
     "kmeans_medoids",
     "label_cardinality",
     "least_confidence",
+    "mahalanobis",
     "mc_entropy",
     "mnlp",
     "naive",

@@ -17,7 +17,7 @@ from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_choice, as_embeddings, as_size, steps
 from alwidget.strategies.functional.kmeans import unit_rows
 
-__all__ = ["METRICS", "Neighbours", "as_metric", "nearest"]
+__all__ = ["METRICS", "ROUNDING", "Neighbours", "Rows", "as_metric", "as_queries", "nearest", "slack"]
 
 METRICS = ("euclidean", "cosine")
 QUERIES, POINTS = 2048, 4096
@@ -119,18 +119,18 @@ def exactly(queries: np.ndarray, points: np.ndarray, k: int, *, unit: bool) -> N
     """Return the neighbours of checked arrays; see `nearest`."""
     indices = np.empty((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k))
-    held = _Rows.of(points, unit=unit)
+    held = Rows.of(points, unit=unit)
     for part in steps(len(queries), 1, QUERIES):
-        some = _Rows(queries[part], held.scale, held.offset)
+        some = Rows(queries[part], held.scale, held.offset)
         found, sure = _shortlist(some, held, k, np.float32)
         if not sure.all():
-            again = _Rows(some.rows[~sure], held.scale, held.offset)
+            again = Rows(some.rows[~sure], held.scale, held.offset)
             found[~sure] = _shortlist(again, held, k, np.float64)[0]
         indices[part], distances[part] = _ordered(some, held, k, found)
     return Neighbours(indices, distances)
 
 
-class _Rows:
+class Rows:
     """The rows of a matrix as they are compared: scaled so that no square overflows, less the mean of the points."""
 
     def __init__(self, rows: np.ndarray, scale: float | None, offset: np.ndarray) -> None:
@@ -139,7 +139,7 @@ class _Rows:
         self._held: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
-    def of(cls, rows: np.ndarray, *, unit: bool) -> _Rows:
+    def of(cls, rows: np.ndarray, *, unit: bool) -> Rows:
         """Return points; `scale` is None where they are to have unit length, else a power of two: no digit is lost."""
         largest = 1.0 if unit else max(abs(float(rows.max())), abs(float(rows.min())))
         scale = None if unit else 2.0 ** np.floor(np.log2(largest)) if largest > 0 else 1.0
@@ -199,7 +199,7 @@ class _Rows:
         return x, np.einsum("ij,ij->i", x, x)
 
 
-def _shortlist(queries: _Rows, points: _Rows, k: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
+def _shortlist(queries: Rows, points: Rows, k: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
     """Return the points that can be among the k nearest, and whether there are no others.
 
     Returns
@@ -222,7 +222,7 @@ def _shortlist(queries: _Rows, points: _Rows, k: int, kind: type) -> tuple[np.nd
         apart += x2
         # squared distances less the squared length of the query, which is the same for all points
         np.minimum(bound, _bound(apart, k) + q2, out=bound)
-        within = apart <= (bound + _slack(q2, bound) - q2)[:, None]
+        within = apart <= (bound + slack(q2, bound) - q2)[:, None]
         rows, columns = np.divmod(np.flatnonzero(within), apart.shape[1])
         if len(rows):
             squared = apart[rows, columns] + q2[rows]
@@ -232,11 +232,11 @@ def _shortlist(queries: _Rows, points: _Rows, k: int, kind: type) -> tuple[np.nd
     return kept, sure
 
 
-def _slack(squared: np.ndarray, bound: np.ndarray) -> np.ndarray:
+def slack(squared: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """Return how wrong squared distances near `bound` may be, of queries whose squared lengths are these."""
     near = np.where(np.isfinite(bound), np.maximum(bound, 0), 0)
-    slack: np.ndarray = ROUNDING[squared.dtype.name] * (3 * squared + 2 * near)
-    return slack
+    wrong: np.ndarray = ROUNDING[squared.dtype.name] * (3 * squared + 2 * near)
+    return wrong
 
 
 def _kth(values: np.ndarray, k: int) -> np.ndarray:
@@ -273,9 +273,9 @@ def _merge(
     width = kept.shape[1]
     positions, squared = np.concatenate([kept, more], axis=1), np.concatenate([values, of], axis=1)
     last = _kth(squared, k)[:, None]
-    slack = _slack(q2, last[:, 0])[:, None]
+    wrong = slack(q2, last[:, 0])[:, None]
     # what cannot be told apart from the k-th counts as equal to it, so that positions decide
-    key = np.where(squared < last - slack, squared, np.where(squared <= last + slack, last, np.inf))
+    key = np.where(squared < last - wrong, squared, np.where(squared <= last + wrong, last, np.inf))
     chosen = np.argsort(key, axis=1, kind="stable")[:, :width]
     chosen.sort(axis=1)
     possible = np.isfinite(np.take_along_axis(key, chosen, axis=1))
@@ -284,7 +284,7 @@ def _merge(
     return np.asarray(np.isfinite(key).sum(axis=1) <= width)
 
 
-def _ordered(queries: _Rows, points: _Rows, k: int, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ordered(queries: Rows, points: Rows, k: int, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the k nearest of a shortlist by differences in double precision, equally near ones by position."""
     rows, columns = np.nonzero(found >= 0)
     squared = np.full(found.shape, np.inf)
