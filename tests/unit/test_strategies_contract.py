@@ -207,7 +207,8 @@ def test_it_tells_the_scores_of_all_candidates_or_that_it_has_none(pair):
 @those(lambda strategy: isinstance(strategy, strategies.Pointwise) or (strategy.name == "tyrogue"))
 def test_equal_scores_keep_the_order_of_positions(pair):
     given = chosen(arrays(pair[1]), np.zeros(N, dtype=int))
-    given["embeddings"] = arrays(pair[1])["embeddings"]
+    if pair[0] == "tyrogue":  # it asks one of each cluster first
+        given["embeddings"] = arrays(pair[1])["embeddings"]
     ranked = select(pair, ArrayView(**given), 9)
     assert not np.isnan(ranked.scores).any()
     assert (np.diff(ranked.indices) > 0).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import xlogy
 
 from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_choice, as_embeddings, as_probs, as_size, same_length, steps
@@ -62,6 +61,8 @@ def contrastive(
     >>> contrastive([[0.5, 0.5]], [[1, 0]], [[0.9, 0.1], [0.8, 0.2]], [[1, 0], [0, 1]]).round(6).tolist()
     [0.280404]
     """
+    from scipy.special import xlogy
+
     p, x = as_probs(probs), as_embeddings(embeddings)
     same_length(probs=p, embeddings=x)
     known, k, agg = as_queries(labelled_embeddings, x.shape[1], "labelled_embeddings"), as_size(k, "k", 1), _agg(agg)

@@ -160,9 +160,7 @@ def _ledoit_wolf(residuals: np.ndarray, scatter: np.ndarray) -> float:
     return min(max((fourth - squared) / (n * d), 0.0), from_sphere) / from_sphere
 
 
-def _distances(
-    x: np.ndarray, factor: np.ndarray, means: np.ndarray, origin: np.ndarray, scale: float
-) -> np.ndarray:
+def _distances(x: np.ndarray, factor: np.ndarray, means: np.ndarray, origin: np.ndarray, scale: float) -> np.ndarray:
     """Return the distance of each document to each class, float64 (N, C); single precision where vectors have it."""
     kind = np.float64 if x.dtype == np.float64 else np.float32
     factor = factor.astype(kind)
