@@ -35,6 +35,8 @@ _BUILT_IN = {
     "ft-bert-km": "diversity:FtBertKM",
     "contrastive": "geometry:Contrastive",
     "mahalanobis": "geometry:Mahalanobis",
+    "discriminative": "learned:Discriminative",
+    "alfa-mix": "learned:AlfaMix",
     "tyrogue": "tyrogue:Tyrogue",
     "cartography": "dynamics:Cartography",
     "alvin": "dynamics:Alvin",

@@ -6,6 +6,7 @@ are never modified. Functions that score return float64 of shape (N,), larger = 
 Whatever cannot be ranked (raw logits, NaN, empty or mismatched arrays) raises `alwidget.errors.StrategyError`.
 """
 
+from alwidget.strategies.functional.alfamix import alfa_mix
 from alwidget.strategies.functional.alvin import alvin
 from alwidget.strategies.functional.bait import bait
 from alwidget.strategies.functional.batchbald import batchbald
@@ -14,6 +15,7 @@ from alwidget.strategies.functional.clustering import alps, kmeans_medoids
 from alwidget.strategies.functional.contrast import contrastive
 from alwidget.strategies.functional.covering import coreset
 from alwidget.strategies.functional.density import idds, idds_scores
+from alwidget.strategies.functional.discriminator import discriminative
 from alwidget.strategies.functional.dynamics import data_map, unlearned
 from alwidget.strategies.functional.egl import egl, token_egl
 from alwidget.strategies.functional.gradients import badge, token_badge
@@ -38,6 +40,7 @@ from alwidget.strategies.functional.tokens import mnlp, token_bald, token_budget
 
 __all__ = [
     "actune",
+    "alfa_mix",
     "alps",
     "alvin",
     "badge",
@@ -51,6 +54,7 @@ __all__ = [
     "contrastive",
     "coreset",
     "data_map",
+    "discriminative",
     "egl",
     "ensp",
     "entropy",

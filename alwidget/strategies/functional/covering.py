@@ -80,8 +80,9 @@ def coreset(
             picked = cover.extended(size)
     free = np.ones(len(x), dtype=bool)
     free[picked] = False
-    rest = rng.permutation(np.flatnonzero(free))[: size - len(picked)] if len(picked) < size else []
-    return np.concatenate([np.array(picked, dtype=np.int64), np.asarray(rest, dtype=np.int64)])
+    missing = size - len(picked)
+    rest = rng.permutation(np.flatnonzero(free))[:missing] if missing else np.empty(0, dtype=np.int64)
+    return np.concatenate([np.array(picked, dtype=np.int64), rest])
 
 
 class _Cover:
@@ -89,8 +90,8 @@ class _Cover:
 
     def __init__(self, pool: Rows, known: Rows, picked: list[int], kind: type) -> None:
         self._pool, self._kind, self._picked = pool, kind, list(picked)
-        self._lengths = np.empty(len(pool), dtype=kind)
-        self.bound = np.full(len(pool), np.inf, dtype=kind)
+        self._lengths: np.ndarray = np.empty(len(pool), dtype=kind)
+        self.bound: np.ndarray = np.full(len(pool), np.inf, dtype=kind)
         self._seen = np.zeros(len(pool), dtype=np.int64)
         self._known = known
         for rows in steps(len(pool), pool.rows.shape[1], CELLS):
@@ -170,6 +171,7 @@ def _apart(x: np.ndarray, lengths: np.ndarray, points: np.ndarray) -> np.ndarray
     found: np.ndarray = points @ x.T
     found *= -2
     found += np.einsum("ij,ij->i", points, points)[:, None]
-    nearest = found.min(axis=0)
+    nearest: np.ndarray = found.min(axis=0)
     nearest += lengths
-    return np.maximum(nearest, 0, out=nearest)
+    np.maximum(nearest, 0, out=nearest)
+    return nearest

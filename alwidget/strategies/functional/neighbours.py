@@ -158,14 +158,16 @@ class Rows:
     def at(self, which: slice | np.ndarray, kind: type) -> np.ndarray:
         """Return some rows, centred, in single or double precision, as a fresh array."""
         if kind is np.float64:
-            return self.precisely(which) - self.offset
+            centred: np.ndarray = self.precisely(which) - self.offset
+            return centred
         part = self.rows[which]
         if self.scale is None:
             out = unit_rows(part)
         elif part.dtype == np.float32 and self.scale > 1e-30:  # noqa: PLR2004  its inverse is a single, too
             out = part * np.float32(1 / self.scale)
         else:
-            return (part / self.scale - self.offset).astype(np.float32)
+            short: np.ndarray = (part / self.scale - self.offset).astype(np.float32)
+            return short
         out -= self._short
         return out
 
@@ -213,9 +215,9 @@ def _shortlist(queries: Rows, points: Rows, k: int, kind: type) -> tuple[np.ndar
     q2 = np.einsum("ij,ij->i", q, q)
     q *= -2
     kept = np.full((len(q), k + SPARE), -1, dtype=np.int64)
-    values = np.full(kept.shape, np.inf, dtype=kind)
+    values: np.ndarray = np.full(kept.shape, np.inf, dtype=kind)
     sure = np.ones(len(q), dtype=bool)
-    bound = np.full(len(q), np.inf, dtype=kind)
+    bound: np.ndarray = np.full(len(q), np.inf, dtype=kind)
     for part in steps(len(points), 1, POINTS):
         x, x2 = points.with_squares(part, kind)
         apart = q @ x.T

@@ -157,7 +157,7 @@ def _ledoit_wolf(residuals: np.ndarray, scatter: np.ndarray) -> float:
     from_sphere = (squared - d * mean**2) / d
     if from_sphere <= 0:
         return 1.0
-    return min(max((fourth - squared) / (n * d), 0.0), from_sphere) / from_sphere
+    return float(np.clip((fourth - squared) / (n * d) / from_sphere, 0, 1))
 
 
 def _distances(x: np.ndarray, factor: np.ndarray, means: np.ndarray, origin: np.ndarray, scale: float) -> np.ndarray:
