@@ -90,7 +90,7 @@ def test_it_selects_as_the_acting_part():
 
 def test_it_needs_what_its_parts_need():
     schedule = Schedule([("bert-km", 2), ("breaking-ties", None)])
-    assert schedule.needs == {"embeddings", "probs"}
+    assert schedule.needs == {"base_embeddings", "probs"}
     assert schedule.needs_model
     assert schedule.subsample is None
     assert Schedule([("tyrogue", 1), (strategies.get("tyrogue", r=1), None)]).subsample == "random:10000"
