@@ -53,7 +53,7 @@ def test_what_was_not_given_is_said_when_it_is_read():
     assert not hasattr(view, "labelled_embeddings")
     assert not hasattr(view, "_private")
     with pytest.raises(StrategyError, match="no embeddings"):
-        strategies.get("bert-km").select(view, 1, np.random.default_rng(0))
+        strategies.get("ft-bert-km").select(view, 1, np.random.default_rng(0))
 
 
 def test_a_strategy_of_your_own_may_read_more():
