@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from alwidget import strategies as _strategies
 from alwidget.engine import words_at
+from alwidget.engine.offers import Offers
 from alwidget.errors import SessionClosedError
 from alwidget.log.events import Why as StoredWhy
 from alwidget.widget import protocol as p
@@ -40,6 +40,7 @@ class SessionHost:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[p.ToPage], None]] = []
         self._own: set[str] = set()
+        self._offers = Offers(session.task.name)
         self._pace: deque[float] = deque(maxlen=PACE_OVER)
         self._revision = 0
         self._started = False
@@ -307,12 +308,9 @@ class SessionHost:
         ]
 
     def _options(self) -> list[p.Option]:
-        here = _strategies.available(task=self._session.task.name)
-        options = [p.Option(name=name, line=line) for name, line in here.items()]
-        current = self._engine.strategy.name
-        if current not in here:
-            options.insert(0, p.Option(name=current, line="your own strategy"))
-        return options
+        engine, last = self._engine, self._engine.last
+        offers = self._offers.now(engine.loading.learner, last.report if last else None, engine.strategy.name)
+        return [p.Option(name=offer.name, line=offer.line, reason=offer.reason) for offer in offers]
 
     def _item(self, doc: str, entry: Queued | None = None) -> p.Item:
         pool = self._session.pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from alwidget.errors import ModelError
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from alwidget.learners.base import Learner, Report
     from alwidget.strategies.base import Strategy
 
-__all__ = ["missing"]
+__all__ = ["known_missing", "missing"]
 
 
 class _Ability(NamedTuple):
@@ -52,9 +53,24 @@ def missing(strategy: Strategy, learner: Learner, report: Report | None = None) 
     report
         What its last fit said; without it nothing is known of training dynamics.
     """
+    return _first_lack(strategy, learner, report, _has)
+
+
+def known_missing(strategy: Strategy, learner: Learner, report: Report | None = None) -> str | None:
+    """Return the same as far as it is known without loading or computing anything, from any thread.
+
+    Of a model that is not chosen yet nothing is, and of a masked language model only what its files say.
+    """
+    chosen = getattr(learner, "chosen", learner)
+    return None if chosen is None else _first_lack(strategy, chosen, report, _may_have)
+
+
+def _first_lack(
+    strategy: Strategy, learner: Learner, report: Report | None, has: Callable[[Learner, _Ability], bool]
+) -> str | None:
     for need in sorted(strategy.needs):
         ability = _ABILITIES.get(need)
-        if ability is not None and not _has(learner, ability):
+        if ability is not None and not has(learner, ability):
             return f"{strategy.name} reads {ability.what}, which {learner.description} does not give; {ability.who} do"
         if need == "dynamics" and report is not None and report.dynamics is None:
             return (
@@ -71,3 +87,12 @@ def _has(learner: Learner, ability: _Ability) -> bool:
         return getattr(learner, ability.name, None) is not None
     except ModelError:  # it is there, but not before the first fit
         return True
+
+
+def _may_have(learner: Learner, ability: _Ability) -> bool:
+    """Return whether a learner has something, as its class says where looking would load or compute it."""
+    if ability.name == "surprisal" and hasattr(learner, "masked_head"):
+        return learner.masked_head is not False
+    if ability.value and hasattr(type(learner), ability.name):
+        return True
+    return getattr(learner, ability.name, None) is not None

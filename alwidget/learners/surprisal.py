@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_tran
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["MaskedLM", "WithSurprisal", "chosen_tokens"]
+__all__ = ["MaskedLM", "WithSurprisal", "chosen_tokens", "masked_head"]
 
 SHARE = 0.15
 LEAST_LENGTH = 8
@@ -28,6 +30,18 @@ LOGIT_BYTES = 256 << 20
 KEPT = 200_000
 """Documents whose surprisal is remembered: candidates come again in later rounds."""
 WINDOW = 4096
+HEADS = {
+    "bert": "cls.predictions.",
+    "roberta": "lm_head.",
+    "xlm-roberta": "lm_head.",
+    "camembert": "lm_head.",
+    "mpnet": "lm_head.",
+    "distilbert": "vocab_transform.",
+    "electra": "generator_predictions.",
+    "albert": "predictions.",
+}
+"""How the weights of the head over the vocabulary begin."""
+LONGEST_HEADER = 64 << 20
 OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 """Their positions begin after the padding's."""
 
@@ -230,6 +244,16 @@ class WithSurprisal:
         raise NotImplementedError
 
     @property
+    def masked_head(self) -> bool | None:
+        """Whether the model is a masked language model, as far as its files tell; None where they do not.
+
+        Nothing is loaded. `surprisal` knows for sure.
+        """
+        if self._masked is not None:
+            return isinstance(self._masked, MaskedLM)
+        return masked_head(self._masked_folder()[0])
+
+    @property
     def surprisal(self) -> Callable[..., csr_array]:
         """`MaskedLM.surprisal` of the pretrained model, whatever was learned since.
 
@@ -251,6 +275,29 @@ class WithSurprisal:
         if isinstance(self._masked, _NoMaskedHeadError):
             raise _NoMaskedHeadError(*self._masked.args)
         return self._masked.surprisal
+
+
+@lru_cache(maxsize=16)
+def masked_head(folder: Path) -> bool | None:
+    """Return whether the weights in a folder include a head over the vocabulary; None where their names do not tell.
+
+    Reads the configuration and the names of the weights, so it takes a millisecond and no torch.
+    """
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        prefix = HEADS.get(str(kind))
+        files = sorted(folder.glob("*.safetensors"))
+        names = [name for file in files for name in _weight_names(file)]
+    except (OSError, ValueError, AttributeError):
+        return None
+    return None if prefix is None or not names else any(name.startswith(prefix) for name in names)
+
+
+def _weight_names(file: Path) -> list[str]:
+    """Return the names in the header of a safetensors file: its length as 8 bytes, then JSON."""
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        return list(json.loads(opened.read(min(size, LONGEST_HEADER))))
 
 
 def chosen_tokens(ids: np.ndarray, special: np.ndarray, key: bytes, seed: int) -> np.ndarray:

@@ -130,9 +130,9 @@ def test_what_does_not_fit_is_rejected_for_good(page: Any, task: str, wrong: Any
 
 def test_only_strategies_of_the_task_can_be_chosen(page: Any) -> None:
     view = page("tagging")
-    names = {option["name"] for option in view.snapshot()["strategies"]}
-    assert {"random", "mnlp"} <= names
-    assert "breaking-ties" not in names
+    told = {option["name"]: option["reason"] for option in view.snapshot()["strategies"]}
+    assert told["random"] is told["mnlp"] is None
+    assert told["breaking-ties"] == "for classification and multilabel only"
     assert isinstance(view.say("set", name="strategy", value="breaking-ties"), p.Reject)
     assert isinstance(view.say("set", name="strategy", value="mnlp"), p.Ack)
 
