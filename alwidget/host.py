@@ -45,6 +45,7 @@ class SessionHost:
         self._revision = 0
         self._started = False
         self._looked = 0.0
+        self._names = session.labels
         engine.voice.listen(self._on_engine)
         self._log.subscribe(self._on_log)
         self._log.on_storage(self._on_storage)
@@ -54,6 +55,9 @@ class SessionHost:
     def snapshot(self, *, items: int = 20) -> p.Snapshot:
         """Return all that a fresh view needs."""
         self._log.refresh()
+        return self._snapshot(items)
+
+    def _snapshot(self, items: int) -> p.Snapshot:
         session, state = self._session, self._log.state
         return p.Snapshot(
             protocol=p.PROTOCOL_VERSION,
@@ -257,6 +261,15 @@ class SessionHost:
             )
             self._push(ack)
         del ids
+        self._tell_labels()
+
+    def _tell_labels(self) -> None:
+        """Where labels were renamed, merged or deleted, tell every view all anew: any answer may differ."""
+        with self._lock:
+            before, self._names = self._names, self._session.labels
+            kept = self._names[: len(before)] == before
+        if not kept:
+            self._push(self._snapshot(20))
 
     def _push(self, message: p.ToPage) -> None:
         for listener in list(self._listeners):

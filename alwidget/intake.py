@@ -32,6 +32,7 @@ class Intake:
         self._held: dict[str, tuple[int | None, object]] = {}
         self.detached: set[str] = set()
         self.newest_round = 0
+        self._labels = log.state.labels
 
     def load(self, engine: Engine) -> None:
         """Tell the engine of all that was answered before."""
@@ -41,7 +42,12 @@ class Intake:
                 self.newest_round = max(self.newest_round, answer.why.round)
 
     def update(self, ids: Iterable[str], engine: Engine) -> None:
-        """Tell the engine what became of these documents."""
+        """Tell the engine what became of these documents, and of the labels."""
+        with self._lock:
+            before, self._labels = self._labels, self._log.state.labels
+        kept = tuple(label.name for label in self._labels[: len(before)])
+        if kept != tuple(label.name for label in before):
+            engine.relabelled()
         for doc in ids:
             self._take(doc, self._log.state.answer(doc), engine, quiet=False)
 

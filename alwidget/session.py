@@ -13,13 +13,14 @@ from alwidget import strategies as _strategies
 from alwidget.arguments import whole_number
 from alwidget.engine import Engine, RoundResult
 from alwidget.engine.queue import Queued, Suggested
-from alwidget.engine.suggest import given_suggestion
+from alwidget.engine.suggest import given_suggestion, suits
 from alwidget.errors import UnknownDocumentError
 from alwidget.intake import Intake
 from alwidget.log.events import StoredDocument, Why
 from alwidget.pool import Pool
 from alwidget.predicting import Predicting
 from alwidget.records import Annotation, Item, Status
+from alwidget.relabelling import Relabelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 
-class Session:
+class Session(Relabelling):
     """A pool of documents, what was said of them, and an engine that chooses what to ask next.
 
     Made by `alwidget.annotate` and `alwidget.open`. As the last line of a cell it is the widget; in a script it is
@@ -136,11 +137,6 @@ class Session:
         """Bring back what was undone last."""
         return self._turn(self.log.redo, target, client)
 
-    def add_label(self, name: str, *, client: str | None = None) -> None:
-        """Add a label; documents answered before keep their answers."""
-        self._check_open()
-        self.log.append("label-add", value=name, client=client)
-
     # The engine ------------------------------------------------------------------------------------------------------
 
     def train(self, *, wait: bool = False) -> RoundResult | None:
@@ -228,11 +224,6 @@ class Session:
         )
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The label names, in key order."""
-        return tuple(label.name for label in self.log.state.labels)
-
-    @property
     def path(self) -> Path:
         """The session directory."""
         return Path(self.log.path)
@@ -284,7 +275,9 @@ class Session:
     def suggested(self, entry: Queued) -> Suggested | None:
         """Return what is suggested for a queued document: what the data brings, else what the model answers."""
         given = self._given(entry.index)
-        return entry.suggestion if given is None else given_suggestion(given, self.task.name)
+        if given is not None:
+            return given_suggestion(given, self.task.name)
+        return entry.suggestion if suits(entry.suggestion, self.log.task) else None
 
     # The widget ------------------------------------------------------------------------------------------------------
 
@@ -391,9 +384,3 @@ class Session:
 
     def _annotation(self, doc: str) -> Annotation:
         return Annotation.from_record(self.log.record(doc), self.task.key)
-
-    def _check_open(self) -> None:
-        if self._closed is not None:
-            from alwidget.errors import SessionClosedError
-
-            raise SessionClosedError(self._closed)

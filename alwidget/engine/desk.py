@@ -115,6 +115,14 @@ class Desk:
                 self._queue.update(entry)
         self._save()
 
+    def forget(self) -> None:
+        """Leave out all suggestions, since the labels that they are made of have changed."""
+        with self._lock:
+            self._queue.replace([entry.with_suggestion(None) for entry in self._queue.entries()])
+            for index, entry in self._answered.items():
+                self._answered[index] = entry.with_suggestion(None)
+        self._save()
+
     def _save(self) -> None:
         with self._lock:
             number, kept = self._number, self._queue.entries()

@@ -131,6 +131,11 @@ class Engine:
             self._new += 1
             self._wake()
 
+    def relabelled(self) -> None:
+        """Tell that labels were renamed, merged or deleted: what was made of the old ones is made anew."""
+        self.desk.forget()
+        self._again()
+
     # What it does ----------------------------------------------------------------------------------------------------
 
     @property

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from alwidget.engine.view import RoundView
     from alwidget.learners.base import Batch, Generated, Learner, Span, Stop
     from alwidget.pool import Pool
+    from alwidget.tasks import Task
 
-__all__ = ["confident_labels", "given_suggestion", "span_values", "suggestions", "with_suggestions"]
+__all__ = ["confident_labels", "given_suggestion", "span_values", "suggestions", "suits", "with_suggestions"]
 
 DIGITS = 4
 """Of a probability on the page; more would only make the messages longer."""
@@ -67,6 +68,13 @@ def given_suggestion(value: Any, task: str) -> Suggested:
     if task == "tagging":
         value = [{**span, "confidence": None} for span in value]
     return Suggested(value, None)
+
+
+def suits(suggested: Suggested | None, task: Task) -> bool:
+    """Return whether a suggestion is made of the labels that there are now; it may be older than a change of them."""
+    if suggested is None:
+        return True
+    return task.knows(suggested.value) and len(suggested.probs or ()) <= max(len(task.labels), 1)
 
 
 def confident_labels(probs: np.ndarray, learner: Learner, classes: tuple[str, ...]) -> list[list[str]]:

@@ -86,8 +86,8 @@ class Handler:
         except Exception:  # noqa: BLE001  the kernel's message loop must go on, whatever went wrong
             _log.exception("Session %s: a message from the page could not be handled", self._session)
 
-    def snapshot(self, view: str, seq: int) -> Snapshot:
-        """Return a snapshot that answers the hello number `seq` of `view`."""
+    def snapshot(self, view: str | None, seq: int | None) -> Snapshot:
+        """Return a snapshot that answers the hello number `seq` of `view`, or one for every view."""
         snapshot = wire.fit(self._host.snapshot(), wire.MESSAGE_BYTES)
         self._session = snapshot.session
         return msgspec.structs.replace(snapshot, view=view, seq=seq)

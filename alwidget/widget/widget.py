@@ -109,13 +109,13 @@ class AnnotationWidget(anywidget.AnyWidget):
     def _pushed(self, message: ToPage) -> None:
         """Send what happened elsewhere; the host's threads are not to be troubled by what goes wrong."""
         try:
-            self._post(message)
+            self._post(wire.fit(message, wire.MESSAGE_BYTES) if isinstance(message, Snapshot) else message)
         except Exception:  # noqa: BLE001  a hint that cannot be sent is repaired by the next snapshot
             _log.warning("A %s for the page could not be made", type(message).__name__, exc_info=True)
 
     def _fresh(self, snapshot: Snapshot) -> Snapshot:
         """Return a snapshot for the same hello as it is now."""
-        return self._handler.snapshot(snapshot.view or "", snapshot.seq or 0)
+        return self._handler.snapshot(snapshot.view, snapshot.seq)
 
     def _set_progress(self, value: dict[str, Any]) -> None:
         self.set_trait("progress", value)
