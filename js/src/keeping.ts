@@ -9,6 +9,9 @@ const PAUSE_MS = 300;
 const STEPS_KEPT = 20;
 const LETTERS_KEPT = 200_000;
 
+/** A draft of thousands of spans takes milliseconds to write, which no key should wait for. */
+const whenIdle = globalThis.requestIdleCallback ?? ((run: () => void) => run());
+
 export class DraftKeeper {
   readonly #store: Store;
   readonly #local: Storage;
@@ -31,7 +34,7 @@ export class DraftKeeper {
         this.#store.dispatch({ type: "drafts", drafts: this.#written });
       }
     } else if (drafts !== this.#written && this.#timer === null) {
-      this.#timer = setTimeout(() => this.flush(), PAUSE_MS);
+      this.#timer = setTimeout(() => whenIdle(() => this.flush(), { timeout: PAUSE_MS }), PAUSE_MS);
     }
   }
 

@@ -167,7 +167,7 @@ function placeOf({ start, end }: Place): string {
   return `${start} ${end}`;
 }
 
-function key(span: Omit<Span, "text">): string {
+export function key(span: Omit<Span, "text">): string {
   return `${placeOf(span)} ${span.label}`;
 }
 

@@ -1,8 +1,8 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { share } from "../../lib/format";
 import type { Offsets } from "../../offsets";
 import { type Block, distribute, type Node, tree } from "../../spans/blocks";
-import { isSuggested, type Span, type Spans, shortened } from "../../spans/model";
+import { isSuggested, key, type Span, type Spans, shortened } from "../../spans/model";
 import { Sheet } from "../../spans/sheet";
 import { hue, memo } from "../../ui/parts";
 import { drawMarks } from "./overlay";
@@ -28,15 +28,18 @@ export function SpanText({ tagger, labels }: { tagger: Tagger; labels: readonly 
   useLayoutEffect(() => {
     sheet.current = text.current === null ? null : new Sheet(text.current, blocks, offsets);
   }, [document]);
-  useLayoutEffect(() => drawMarks(layer.current, latest.current, labels), [marking, spans, document, scrolls]);
+  // Before the marks are drawn: to measure after that would lay the text out twice.
   useLayoutEffect(() => {
     const range = latest.current.range;
     if (range !== null) {
       sheet.current?.reveal(range);
     }
   }, [marking]);
+  useLayoutEffect(() => drawMarks(layer.current, latest.current, labels), [marking, spans, document, scrolls]);
   const [handlers] = useState(() => pointer(() => latest.current, layer));
   const marked = tagger.range !== null;
+  const value: unknown = item.suggestion?.value;
+  const suggested = useMemo(() => new Set(Array.isArray(value) ? value.map(key) : []), [value]);
   return (
     <section
       ref={box}
@@ -61,7 +64,7 @@ export function SpanText({ tagger, labels }: { tagger: Tagger; labels: readonly 
               spans={lists.current[block.index] ?? []}
               focus={within(tagger.focus, block)}
               labels={labels}
-              suggested={item.suggestion?.value}
+              suggested={suggested}
             />
           ))}
         </div>
@@ -82,7 +85,8 @@ interface BlockProps {
   spans: Spans;
   focus: Span | null;
   labels: readonly string[];
-  suggested: unknown;
+  /** The spans of the suggestion, by their keys. */
+  suggested: ReadonlySet<string>;
 }
 
 /** The label beside a span has at most so many letters; its whole name is among the labels. */
@@ -138,13 +142,8 @@ function Piece({ node, ...props }: BlockProps & { node: Node }) {
 }
 
 /** Where a span comes from: the model alone, the model with the person's consent, or the person. */
-function originOf(span: Span, suggested: unknown): "suggested" | "accepted" | "human" {
-  if (isSuggested(span)) {
-    return "suggested";
-  }
-  const known = Array.isArray(suggested) ? (suggested as Spans) : [];
-  const { start, end, label } = span;
-  return known.some((one) => one.start === start && one.end === end && one.label === label) ? "accepted" : "human";
+function originOf(span: Span, suggested: ReadonlySet<string>): "suggested" | "accepted" | "human" {
+  return isSuggested(span) ? "suggested" : suggested.has(key(span)) ? "accepted" : "human";
 }
 
 /** Whether the text is longer than its room; a new document begins at its top. */
