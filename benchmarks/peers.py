@@ -42,6 +42,8 @@ PROBS, VECTORS = (
         "discriminative",
     ),
 )
+SHAPES = ((5_000, 384), (20_000, 384), (20_000, 768), (100_000, 384))
+"""Documents and dimensions of what looks at vectors alone, where not all are measured."""
 BOTH = ("badge", "contrastive", "seals")
 PEERS = {
     "small-text": (
@@ -87,14 +89,14 @@ def cells(*, full: bool) -> list[Cell]:
         elif family in PROBS:
             found += [(family, n, DS[0], c) for n, c in itertools.product(NS, CS[1:])]
         elif family in VECTORS:
-            found += [(family, n, d, CS[1]) for n, d in ((NS[0], 384), (NS[1], 384), (NS[1], 768), (NS[2], 384))]
+            found += [(family, n, d, CS[1]) for n, d in SHAPES]
         else:
             found += [(family, n, 384, c) for n, c in ((NS[0], 4), (NS[1], 4), (NS[1], 77), (NS[2], 4))]
     return found
 
 
 class Worker:
-    """A process that answers cells with one library; it is started when it is asked, and again after it was stopped."""
+    """A process that answers cells with one library; started when it is asked, and again after it was stopped."""
 
     def __init__(self, library: str) -> None:
         self._library = library
@@ -309,12 +311,12 @@ def main() -> None:
     failed = {f"{library}, {cell[0]}: {one['failed']}" for (library, cell), one in found.items() if "failed" in one}
     notes = [
         (
-            f"{SIZE} chosen, {LABELLED} labelled, {PASSES} passes for bald and batchbald. Time by the clock, the best of three "
-            "runs of what takes less than 2 s; memory is the most that was held at once beside the arrays themselves."
+            f"{SIZE} chosen, {LABELLED} labelled, {PASSES} passes for bald and batchbald. Time by the clock, the best of "
+            "three runs of what takes less than 2 s; memory is the most that was held at once beside the arrays."
         ),
         (
-            "In front stands how many times as long the fastest of the others takes. Over 60 s or 4 GB a library is stopped, "
-            "and not asked about more."
+            "In front stands how many times as long the fastest of the others takes. Over 60 s or 4 GB a library is "
+            "stopped, and not asked about more."
         ),
         ", ".join(package.replace("==", " ") for package in PACKAGES[:3]),
         *sorted(failed),

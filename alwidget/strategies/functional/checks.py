@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "as_scores",
     "as_sigmoids",
     "as_size",
+    "checked_chunks",
     "same_length",
     "steps",
 ]
@@ -35,6 +37,8 @@ ROW_TOLERANCE = 1e-3
 """How far the sum of a row of probabilities may be from one."""
 CHUNK_CELLS = 1 << 17
 """Cells of a matrix that are worked on at a time: one float64 chunk stays in a core's cache."""
+WIDE = 24
+"""From so many classes on, sums and maxima over rows are quicker where they lie than after turning them."""
 
 
 def as_array(values: Any, name: str) -> np.ndarray:
@@ -98,15 +102,36 @@ def as_probs(values: Any, name: str = "probs") -> np.ndarray:
         logits and log-probabilities are refused, because they would be ranked, only wrongly.
     """
     array = as_matrix(values, name, "documents", "classes")
-    for rows in steps(len(array), array.shape[1]):
-        part = np.array(array[rows].T, dtype=np.float64, order="C")
-        with np.errstate(over="ignore", invalid="ignore"):
-            total = part.sum(axis=0)
-        # one pass tells good from bad: NaN and infinity reach the sum, and the comparison with NaN is false
-        if bool((np.abs(total - 1) <= ROW_TOLERANCE).all()) and part.min() >= -1e-9:  # noqa: PLR2004
-            continue
-        raise StrategyError(_why_not_probs(array[rows].astype(np.float64), rows.start, name))
+    for _ in checked_chunks(array, name, turned=array.shape[1] < WIDE):
+        pass
     return array
+
+
+def checked_chunks(array: np.ndarray, name: str, *, turned: bool) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield class probabilities some rows at a time, float64, after each chunk has been held against `as_probs`.
+
+    Parameters
+    ----------
+    array
+        Shape (N, C), as `as_matrix` returns it.
+    name
+        What the error calls it.
+    turned
+        Whether chunks are copied class by class, (C, n): reductions over a short last axis are slow in NumPy, over the
+        first they run at the speed of memory. Otherwise they are (n, C), and may be the array itself.
+    """
+    ones = np.ones(array.shape[1])
+    for rows in steps(*array.shape):
+        if turned:
+            part = np.array(array[rows].T, dtype=np.float64, order="C")
+        else:
+            part = array[rows].astype(np.float64, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = part.sum(axis=0) if turned else part @ ones
+        # one pass tells good from bad: NaN and infinity reach the sum, and the comparison with NaN is false
+        if not bool((np.abs(total - 1) <= ROW_TOLERANCE).all()) or part.min() < -1e-9:  # noqa: PLR2004
+            raise StrategyError(_why_not_probs(array[rows].astype(np.float64), rows.start, name))
+        yield rows, part
 
 
 def as_sigmoids(values: Any, name: str = "probs") -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError
-from alwidget.strategies.functional.checks import as_choice, as_probs, as_sigmoids
+from alwidget.strategies.functional.checks import as_choice, as_matrix, as_probs, as_sigmoids
 from alwidget.strategies.functional.scores import AGGREGATES, entropy
 
 __all__ = ["bald", "mc_entropy", "mutual_information"]
@@ -79,7 +79,9 @@ def bald(mc_probs: Any, *, multilabel: bool = False) -> np.ndarray:
     >>> bald([[[0.9, 0.1], [0.5, 0.5]], [[0.1, 0.9], [0.5, 0.5]]]).round(6).tolist()
     [0.368064, 0.0]
     """
-    return mutual_information(_checked(mc_probs, multilabel=multilabel), "mc_probs", multilabel=multilabel)
+    # whatever scores a pass looks at its numbers, so that its shape is all that is left to check
+    passes = (as_matrix(one, "mc_probs", "documents", "classes") for one in mc_probs)
+    return mutual_information(passes, "mc_probs", multilabel=multilabel)
 
 
 def mutual_information(passes: Iterable[np.ndarray], name: str, *, multilabel: bool = False) -> np.ndarray:

@@ -12,13 +12,15 @@ import numpy as np
 
 from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import (
+    WIDE,
     as_array,
     as_choice,
     as_generator,
-    as_probs,
+    as_matrix,
     as_scores,
     as_sigmoids,
     as_size,
+    checked_chunks,
     steps,
 )
 
@@ -63,7 +65,9 @@ def least_confidence(probs: Any, *, multilabel: bool = False) -> np.ndarray:
     >>> least_confidence([[0.5, 0.3, 0.2], [0.9, 0.1, 0.0]]).round(6).tolist()
     [0.5, 0.1]
     """
-    return by_chunks(probs, _binary_confidence if multilabel else lambda p: 1 - p.max(axis=0), multilabel=multilabel)
+    if multilabel:
+        return by_chunks(probs, _binary_confidence, multilabel=True)
+    return by_chunks(probs, lambda p: 1 - p.max(axis=0), wide=lambda p: 1 - p.max(axis=1))
 
 
 def breaking_ties(probs: Any, *, multilabel: bool = False) -> np.ndarray:
@@ -92,7 +96,9 @@ def breaking_ties(probs: Any, *, multilabel: bool = False) -> np.ndarray:
     >>> breaking_ties([[0.5, 0.3, 0.2], [0.4, 0.4, 0.2]]).round(6).tolist()
     [0.8, 1.0]
     """
-    return by_chunks(probs, _binary_margin if multilabel else _one_minus_margin, multilabel=multilabel)
+    if multilabel:
+        return by_chunks(probs, _binary_margin, multilabel=True)
+    return by_chunks(probs, _one_minus_margin, wide=_one_minus_margin_of_many)
 
 
 def entropy(probs: Any, *, multilabel: bool = False, agg: str = "sum", name: str = "probs") -> np.ndarray:
@@ -127,7 +133,9 @@ def entropy(probs: Any, *, multilabel: bool = False, agg: str = "sum", name: str
     agg = as_choice(agg, "agg", AGGREGATES)
     if multilabel:
         return by_chunks(probs, lambda p: _binary_entropy(p, agg), multilabel=True, name=name)
-    return by_chunks(probs, _entropy, name=name)
+    return by_chunks(
+        probs, lambda p: -_plogp(p).sum(axis=0), wide=lambda p: -_plogp(p) @ np.ones(p.shape[1]), name=name
+    )
 
 
 def label_cardinality(probs: Any, labelled_y: Any) -> np.ndarray:
@@ -236,19 +244,31 @@ def random(n: int, size: int, rng: np.random.Generator | int) -> np.ndarray:
 
 
 def by_chunks(
-    probs: Any, score: Callable[[np.ndarray], np.ndarray], *, multilabel: bool = False, name: str = "probs"
+    probs: Any,
+    score: Callable[[np.ndarray], np.ndarray],
+    *,
+    wide: Callable[[np.ndarray], np.ndarray] | None = None,
+    multilabel: bool = False,
+    name: str = "probs",
 ) -> np.ndarray:
     """Check `probs` and score it some rows at a time, each chunk laid out class by class, in float64.
 
-    Reductions over a short last axis are slow in NumPy; over the first they run at the speed of memory. `score` may
-    overwrite the chunk that it is given, shape (C, n). Scores are clipped at zero: rows may sum to a little more
-    than one.
+    `score` may overwrite the chunk that it is given, shape (C, n). Where there are many classes `wide` scores chunks
+    as they lie, (n, C), which it must not write to: turning them takes longer than a score. Scores are clipped at
+    zero: rows may sum to a little more than one.
     """
-    array = as_sigmoids(probs, name) if multilabel else as_probs(probs, name)
+    if multilabel:
+        array = as_sigmoids(probs, name)
+        chunks = ((rows, np.array(array[rows].T, dtype=np.float64, order="C")) for rows in steps(*array.shape))
+        chunks = ((rows, np.clip(part, 0, 1, out=part)) for rows, part in chunks)
+    else:
+        array = as_matrix(probs, name, "documents", "classes")
+        turned = wide is None or array.shape[1] < WIDE
+        score = score if wide is None or turned else wide
+        chunks = checked_chunks(array, name, turned=turned)
     out = np.empty(len(array))
-    for rows in steps(*array.shape):
-        part = np.array(array[rows].T, dtype=np.float64, order="C")
-        out[rows] = score(np.clip(part, 0, 1, out=part) if multilabel else part)
+    for rows, part in chunks:
+        out[rows] = score(part)
     return np.maximum(out, 0, out=out)
 
 
@@ -264,12 +284,21 @@ def _one_minus_margin(p: np.ndarray) -> np.ndarray:
     return score
 
 
-def _entropy(p: np.ndarray) -> np.ndarray:
-    """Return the entropy of every column of `p`, shape (C, n); `p` is overwritten."""
-    logs = np.log(p, where=p > 0, out=np.zeros_like(p))
-    p *= logs
-    score: np.ndarray = -p.sum(axis=0)
+def _one_minus_margin_of_many(p: np.ndarray) -> np.ndarray:
+    """Return 1 - (p1 - p2) of every row of `p`, shape (n, C), C > 1."""
+    row, at = np.arange(len(p)), p.argmax(axis=1)
+    others = p.copy()
+    others[row, at] = -1
+    score: np.ndarray = 1 - (p[row, at] - others.max(axis=1))
     return score
+
+
+def _plogp(p: np.ndarray) -> np.ndarray:
+    """Return p log p of every cell, 0 where p is: the logarithm of the least number above it is finite."""
+    logs = np.maximum(p, np.finfo(np.float64).tiny)
+    np.log(logs, out=logs)
+    logs *= p
+    return logs
 
 
 def _binary_confidence(p: np.ndarray) -> np.ndarray:
@@ -286,7 +315,5 @@ def _binary_margin(p: np.ndarray) -> np.ndarray:
 
 def _binary_entropy(p: np.ndarray, agg: str) -> np.ndarray:
     """Return the sum, mean or maximum over labels of the entropy of (p, 1 - p)."""
-    each = np.zeros_like(p)
-    for q in (p, 1 - p):
-        each -= q * np.log(q, where=q > 0, out=np.zeros_like(q))
+    each = -_plogp(p) - _plogp(1 - p)
     return np.asarray(getattr(np, agg)(each, axis=0))
