@@ -310,14 +310,11 @@ def main() -> None:
     absent = [family for family in (*PROBS, *VECTORS, *BOTH) if family not in strategies.available()]
     failed = {f"{library}, {cell[0]}: {one['failed']}" for (library, cell), one in found.items() if "failed" in one}
     notes = [
-        (
-            f"{SIZE} chosen, {LABELLED} labelled, {PASSES} passes for bald and batchbald. Time by the clock, the best of "
-            "three runs of what takes less than 2 s; memory is the most that was held at once beside the arrays."
-        ),
-        (
-            "In front stands how many times as long the fastest of the others takes. Over 60 s or 4 GB a library is "
-            "stopped, and not asked about more."
-        ),
+        f"{SIZE} chosen, {LABELLED} labelled, {PASSES} passes for bald and batchbald",
+        "time by the clock, the best of three runs where one takes less than 2 s",
+        "memory is what was held at most, less what the arrays take",
+        "in front: how many times as long the fastest of the others takes",
+        "over 60 s or 4 GB a library is stopped, and not asked about more",
         ", ".join(package.replace("==", " ") for package in PACKAGES[:3]),
         *sorted(failed),
         *([f"not there yet: {', '.join(absent)}"] if absent else []),

@@ -66,7 +66,7 @@ def alwidget(family: str, given: Arrays) -> Callable[[int], Any]:
         n_classes=given.classes,
         **({"mc_probs": given.passes} if "bald" in family else {}),
     )
-    strategy = strategies.get(family)
+    strategy = strategies.get(family, **({"passes": PASSES} if "bald" in family else {}))
     return lambda seed: strategy.select(view, SIZE, np.random.default_rng(seed)).indices
 
 
