@@ -27,7 +27,9 @@ __all__ = [
     "SupportsGeneration",
     "SupportsPasses",
     "SupportsTokens",
+    "SupportsWatching",
     "TokenProbs",
+    "Watch",
 ]
 
 
@@ -70,7 +72,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Training data: documents, targets, and optional weights float64 (n,).
+    """Training data: documents, targets, and optional weights float64 (n,) and label smoothing float64 (n,).
 
     Attributes
     ----------
@@ -79,12 +81,16 @@ class Labelled:
         of int32 (k, 3) with start, end and class of each span, in code points; generation a list of texts.
     classes
         The label names; empty for generation.
+    smoothing
+        The share of each document's target that is spread evenly over the classes (Szegedy et al. 2016), for labels
+        that may be wrong. A CRF, which learns whole sequences, leaves it out.
     """
 
     documents: Batch
     y: Any
     classes: tuple[str, ...]
     weights: np.ndarray | None = None
+    smoothing: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of labelled documents."""
@@ -268,6 +274,31 @@ class Learner(Protocol):
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote; nothing is unpickled."""
+
+
+Watch = Callable[[Any, float], None]
+"""Called as ``watch(learner, rate)`` while a learner trains: it answers with the weights of this moment.
+
+`rate` is the mean learning rate since the last time, relative to the peak."""
+
+
+@runtime_checkable
+class SupportsWatching(Protocol):
+    """A learner that lets somebody look a few times while it trains, the last time at its end; for TracIn."""
+
+    looks: int
+    """How many times, at most."""
+
+    def fit(
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
+    ) -> Report:
+        """Train as `Learner.fit` does. What `watch` raises ends the training as a cancellation does."""
 
 
 @runtime_checkable

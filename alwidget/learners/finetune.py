@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
+from alwidget.learners.head import checked_smoothing
 from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.thresholds import label_folds
 from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_transformers
+from alwidget.learners.watching import LOOKS
 
 if TYPE_CHECKING:
     from alwidget.learners.inference import Answers, Running
@@ -65,6 +67,8 @@ class FineTuned(WithPretrained, WithSurprisal):
     options
         `alwidget.learners.training.Options`, as keywords: ``epochs=3``, ``class_weight="balanced"``, ``holdout=0.1``…
     """
+
+    looks = LOOKS
 
     def __init__(
         self,
@@ -141,7 +145,13 @@ class FineTuned(WithPretrained, WithSurprisal):
             self._adopt(self._fresh(self.folder, ("0", "1"), seed=0), ())
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Fine-tune on all labels; see `FineTuned` for what a cancelled fit leaves."""
         if not len(labelled):
@@ -162,7 +172,9 @@ class FineTuned(WithPretrained, WithSurprisal):
         with bounded_threads():
             thresholds = self._tuned(teach, tokens, targets, labelled.weights, len(classes), seed, stop)
             warm = self.start == "warm" and len(self._classes) > 1
-            model, history = teach(tokens, targets, labelled.weights, warm=warm)
+            look = None if watch is None else partial(self._looked_at, classes, watch)
+            smoothing = checked_smoothing(labelled.smoothing, len(labelled))
+            model, history = teach(tokens, targets, labelled.weights, warm=warm, smoothing=smoothing, watch=look)
         self._adopt(model, classes)
         self._thresholds = thresholds
         self.retrain_seconds = seconds = time.perf_counter() - started
@@ -314,6 +326,8 @@ class FineTuned(WithPretrained, WithSurprisal):
         stop: Stop | None,
         progress: Progress | None,
         warm: bool = False,
+        smoothing: np.ndarray | None = None,
+        watch: Callable[[Any, float], None] | None = None,
     ) -> tuple[Any, History]:
         """Return a model of its own, trained on these documents, and what happened."""
         from alwidget.learners.training import Classified, train
@@ -329,6 +343,7 @@ class FineTuned(WithPretrained, WithSurprisal):
             class_weight=self.options.class_weight,
             device=str(self.device),
             predict=lambda trained, some: running.run(trained, some, stop)[1],
+            smoothing=smoothing,
         )
         history = train(
             model,
@@ -339,8 +354,18 @@ class FineTuned(WithPretrained, WithSurprisal):
             step_tokens=self._limits()[0],
             stop=stop,
             progress=progress,
+            watch=watch,
         )
         return model, history
+
+    def _looked_at(self, classes: tuple[str, ...], watch: Watch, model: Any, rate: float) -> None:
+        """Let somebody look through a model that is being trained; what was in use is in use again afterwards."""
+        before = self._classes, self._answers
+        self._adopt(model, classes)
+        try:
+            watch(self, rate)
+        finally:
+            self._classes, self._answers = before
 
     def _tuned(
         self,

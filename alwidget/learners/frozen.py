@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.checkpoints import loading, reading, write_json
 from alwidget.learners.encoder import Encoder
 from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.pairs import pair_vectors
 from alwidget.learners.surprisal import WithSurprisal
+from alwidget.learners.watching import LOOKS, fit_head
 
 __all__ = ["FrozenEncoder"]
 
@@ -47,6 +48,7 @@ class FrozenEncoder(WithSurprisal):
     """
 
     retrain_seconds = 0.05
+    looks = LOOKS
 
     def __init__(
         self,
@@ -117,13 +119,29 @@ class FrozenEncoder(WithSurprisal):
             )
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Train the head on all labels. A cancelled or failed fit leaves the last head in place."""
         started = time.perf_counter()
         vectors = self.embed(labelled.documents, stop=stop, progress=progress)
         read = time.perf_counter()
-        fit = self.head.fit(vectors, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop)
+        fit = fit_head(
+            self.head,
+            vectors,
+            labelled.y,
+            len(labelled.classes),
+            weights=labelled.weights,
+            smoothing=labelled.smoothing,
+            seed=seed,
+            stop=stop,
+            watch=None if watch is None else lambda: watch(self, 1.0),
+        )
         self._classes = tuple(labelled.classes)
         if self._hidden:
             self.retrain_seconds = time.perf_counter() - read

@@ -16,7 +16,16 @@ from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.softmax import fit_softmax, log_softmax, map_temperature, reduced
 from alwidget.learners.threads import one_blas_thread
 
-__all__ = ["FEW", "Head", "HeadFit", "LinearHead", "checked_weights", "dropped_logits", "prepared"]
+__all__ = [
+    "FEW",
+    "Head",
+    "HeadFit",
+    "LinearHead",
+    "checked_smoothing",
+    "checked_weights",
+    "dropped_logits",
+    "prepared",
+]
 
 RIDGE = 0.1
 RIDGE_RANGE = (1 / 30, 1 / 3)
@@ -57,10 +66,12 @@ class LinearHead(Protocol):
         n_classes: int,
         *,
         weights: np.ndarray | None = None,
+        smoothing: np.ndarray | None = None,
+        iterations: int = 100,
         seed: int = 0,
         stop: Stop | None = None,
     ) -> HeadFit:
-        """Train on features (n, d); `y` has the form of the task."""
+        """Train on features (n, d); `y` has the form of the task. Few `iterations` are a look at a fit on its way."""
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities, float64 (n, C)."""
@@ -135,15 +146,17 @@ class Head:
         n_classes: int,
         *,
         weights: np.ndarray | None = None,
+        smoothing: np.ndarray | None = None,
+        iterations: int = 100,
         seed: int = 0,
         stop: Stop | None = None,
         groups: np.ndarray | None = None,
     ) -> HeadFit:
         """Train on features (n, d), dense or sparse, and classes int64 (n,) below `n_classes`.
 
-        `weights` float64 (n,) multiply the loss of each row. The seed deals out the folds of the calibration; rows of
-        one group, int64 (n,), are then held out together, as the words of a document are. A cancelled fit leaves the
-        head as it was.
+        `weights` float64 (n,) multiply the loss of each row, and `smoothing` (n,) is the share of its target that is
+        spread over the labels in use. The seed deals out the folds of the calibration; rows of one group, int64 (n,),
+        are then held out together, as the words of a document are. A cancelled fit leaves the head as it was.
         """
         y = np.asarray(y, dtype=np.int64)
         if not len(y):
@@ -159,7 +172,17 @@ class Head:
             with one_blas_thread():
                 small = reduced(features)
                 inside = features if small is None else small[0]
-                fit = fit_softmax(inside, inner, len(used), each, ridge, keep=True, stop=stop)
+                fit = fit_softmax(
+                    inside,
+                    inner,
+                    len(used),
+                    each,
+                    ridge,
+                    keep=True,
+                    smoothing=checked_smoothing(smoothing, len(y)),
+                    iterations=iterations,
+                    stop=stop,
+                )
                 fold = _dealt(inner, groups, np.random.default_rng(seed))
                 temperature = _temperature(inside, inner, len(used), each, ridge, fold, stop)
                 W = fit.weights if small is None else small[1](fit.weights)
@@ -263,6 +286,17 @@ def checked_weights(given: np.ndarray | None, n: int) -> np.ndarray:
         message = f"Sample weights must be {n} finite numbers of at least 0, not all of them 0."
         raise ModelError(message)
     return each
+
+
+def checked_smoothing(given: np.ndarray | None, n: int) -> np.ndarray | None:
+    """Return the label smoothing of n documents, float64 (n,), or None where nothing is smoothed."""
+    if given is None:
+        return None
+    each = np.asarray(given, dtype=np.float64)
+    if each.shape != (n,) or not ((each >= 0) & (each < 1)).all():
+        message = f"Label smoothing must be {n} numbers from 0 to below 1."
+        raise ModelError(message)
+    return each if each.any() else None
 
 
 def _sample_weights(y: np.ndarray, classes: int, given: np.ndarray | None, mode: str | None) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Stop
 from alwidget.learners.checkpoints import reading, write_json
-from alwidget.learners.head import UNSEEN_BIAS, HeadFit, checked_weights
+from alwidget.learners.head import UNSEEN_BIAS, HeadFit, checked_smoothing, checked_weights
 from alwidget.learners.softmax import log_softmax
 from alwidget.learners.threads import bounded_threads
 
@@ -103,12 +103,15 @@ class MlpHead:
         n_classes: int,
         *,
         weights: np.ndarray | None = None,
+        smoothing: np.ndarray | None = None,
+        iterations: int | None = None,
         seed: int = 0,
         stop: Stop | None = None,
     ) -> HeadFit:
         """Train on dense features (n, d) and classes int64 (n,) below `n_classes`.
 
-        `weights` float64 (n,) multiply the loss of each row. A cancelled fit leaves the head as it was.
+        `weights` float64 (n,) multiply the loss of each row, `smoothing` (n,) is the share of its target that is
+        spread over the labels in use, and `iterations` are epochs at most. A cancelled fit leaves the head as it was.
 
         Raises
         ------
@@ -127,7 +130,9 @@ class MlpHead:
         centre = features.mean(axis=0)
         scale = 1 / max(float(np.sqrt(((features - centre) ** 2).mean())), 1e-6)
         with bounded_threads(1):
-            layers, path, loss = self._taught((features - centre) * scale, inner, len(used), each, seed, stop)
+            smooth = checked_smoothing(smoothing, len(y))
+            targets = _targets(inner, len(used), smooth)
+            layers, path, loss = self._taught((features - centre) * scale, targets, each, iterations, seed, stop)
         self._layers, self._centre, self._scale = layers, centre, scale
         self._seen = np.isin(np.arange(n_classes), used)
         self._unseen_share = (n_classes - len(used)) / (len(y) + n_classes)
@@ -198,20 +203,21 @@ class MlpHead:
         self._centre, self._scale, self._seen, self._unseen_share = centre, scale, seen, share
 
     def _taught(
-        self, X: np.ndarray, y: np.ndarray, classes: int, each: np.ndarray, seed: int, stop: Stop | None
+        self, X: np.ndarray, y: np.ndarray, each: np.ndarray, most: int | None, seed: int, stop: Stop | None
     ) -> tuple[Layers, list[np.ndarray], float]:
         """Return the layers, the logits after every epoch, and the last mean loss."""
         import torch
         from torch.nn import functional
 
         generator = torch.Generator().manual_seed(seed)
-        parameters = _drawn((X.shape[1], *self.widths, classes), generator)
+        parameters = _drawn((X.shape[1], *self.widths, y.shape[1]), generator)
         optimiser = torch.optim.AdamW(parameters, lr=self._rate, weight_decay=self._decay)
         inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
         weights = torch.from_numpy(each.astype(np.float32))
         rng = np.random.default_rng(seed)
         path: list[np.ndarray] = []
-        for _ in range(max(self._epochs, -(-self._min_steps // -(-len(y) // self._batch)))):
+        epochs = max(self._epochs, -(-self._min_steps // -(-len(y) // self._batch)))
+        for _ in range(min(epochs, most or epochs)):
             order = torch.from_numpy(rng.permutation(len(y)))
             for start in range(0, len(y), self._batch):
                 rows = order[start : start + self._batch]
@@ -224,7 +230,7 @@ class MlpHead:
                 optimiser.zero_grad(set_to_none=True)
             with torch.inference_mode():
                 path.append(_forward(parameters, inputs, 0.0, generator).double().numpy())
-        loss = float(-(each * log_softmax(path[-1])[np.arange(len(y)), y]).sum() / each.sum())
+        loss = float(-(each * (log_softmax(path[-1]) * y).sum(axis=1)).sum() / each.sum())
         arrays = [p.detach().numpy().copy() for p in parameters]
         return list(zip(arrays[::2], arrays[1::2], strict=True)), path, loss
 
@@ -245,6 +251,16 @@ class MlpHead:
             message = "The model has not been trained yet."
             raise ModelError(message)
         return self._layers
+
+
+def _targets(y: np.ndarray, classes: int, smoothing: np.ndarray | None) -> np.ndarray:
+    """Return the share of each class in the target of each row, float32 (n, C)."""
+    sure: np.ndarray = np.eye(classes, dtype=np.float32)[y]
+    if smoothing is None:
+        return sure
+    spread = smoothing[:, None].astype(np.float32)
+    out: np.ndarray = sure * (1 - spread) + spread / classes
+    return out
 
 
 def _drawn(widths: tuple[int, ...], generator: torch.Generator) -> list[torch.Tensor]:

@@ -38,6 +38,9 @@ class Objective(Protocol):
     def losses(self, logits: torch.Tensor, targets: torch.Tensor, yes: torch.Tensor | None) -> torch.Tensor:
         """Return the loss of each document, (k,)."""
 
+    def flat(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each document if nothing were known of its answer, (k,); what smoothing mixes in."""
+
     def probs(self, logits: torch.Tensor) -> torch.Tensor:
         """Return probabilities of logits (k, C)."""
 
@@ -78,6 +81,10 @@ class Single:
 
         del yes
         return functional.cross_entropy(logits, targets, reduction="none")
+
+    def flat(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy of every class being as likely as the next."""
+        return -logits.log_softmax(-1).mean(-1)
 
     def probs(self, logits: torch.Tensor) -> torch.Tensor:
         """Return probabilities; rows sum to one."""
@@ -137,6 +144,12 @@ class Binary:
         from torch.nn import functional
 
         return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=yes, reduction="none").sum(-1)
+
+    def flat(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy of every label being as likely given as not."""
+        from torch.nn import functional
+
+        return functional.softplus(logits).sub(logits / 2).sum(-1)
 
     def probs(self, logits: torch.Tensor) -> torch.Tensor:
         """Return the probability of every label on its own."""

@@ -29,7 +29,14 @@ def binary_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def fit_sigmoid(
-    X: Any, y: np.ndarray, weights: np.ndarray, ridge: float, *, rough: bool = False, keep: bool = False
+    X: Any,
+    y: np.ndarray,
+    weights: np.ndarray,
+    ridge: float,
+    *,
+    rough: bool = False,
+    keep: bool = False,
+    iterations: int = 100,
 ) -> Fitted:
     """Minimise the weighted sum of the losses of all labels plus ``ridge / 2 · ‖W‖²``.
 
@@ -48,6 +55,8 @@ def fit_sigmoid(
         Stop at five digits of the loss: enough for logits that only a temperature and thresholds are read from.
     keep
         Keep the logits of the iterates in `MEASURED` and of the last one.
+    iterations
+        At most so many.
     """
     from scipy.optimize import minimize
 
@@ -82,7 +91,7 @@ def fit_sigmoid(
         jac=True,
         method="L-BFGS-B",
         callback=look,
-        options={"maxiter": 100, "maxcor": 10, "ftol": 1e-5 if rough else 1e-8, "gtol": 1e-5},
+        options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5 if rough else 1e-8, "gtol": 1e-5},
     )
     W, b = split(found.x)
     logits = X @ W + b

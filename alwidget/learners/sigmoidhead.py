@@ -12,7 +12,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Stop
 from alwidget.learners.checkpoints import write_json
-from alwidget.learners.head import FEW, HeadFit, checked_weights, dropped_logits, prepared
+from alwidget.learners.head import FEW, HeadFit, checked_smoothing, checked_weights, dropped_logits, prepared
 from alwidget.learners.sigmoid import binary_losses, fit_sigmoid, shared_temperature, sigmoid
 from alwidget.learners.softmax import Fitted, reduced
 from alwidget.learners.threads import one_blas_thread
@@ -79,13 +79,16 @@ class SigmoidHead:
         n_classes: int,
         *,
         weights: np.ndarray | None = None,
+        smoothing: np.ndarray | None = None,
+        iterations: int = 100,
         seed: int = 0,
         stop: Stop | None = None,
     ) -> HeadFit:
         """Train on features (n, d), dense or sparse, and labels bool (n, C).
 
-        `weights` float64 (n,) multiply the loss of each document. The seed deals out the folds of the calibration and
-        of the thresholds. A cancelled fit leaves the head as it was.
+        `weights` float64 (n,) multiply the loss of each document, and `smoothing` (n,) draws its answers towards a
+        half. The seed deals out the folds of the calibration and of the thresholds. A cancelled fit leaves the head as
+        it was.
 
         In what is returned, gold is the probability of the right answer, yes or no, as a mean over the labels, and
         correct whether all labels were right at 0.5.
@@ -103,7 +106,8 @@ class SigmoidHead:
             small = reduced(features)
             inside = features if small is None else small[0]
             both = _both_ways(y, each)
-            fit = self._fit_some(inside, y, each, both, keep=True)
+            smooth = checked_smoothing(smoothing, len(y))
+            fit = self._fit_some(inside, y, each, both, keep=True, smoothing=smooth, iterations=iterations)
             held_out = self._held_out(inside, y, each, seed, stop)
             W = fit.weights if small is None else small[1](fit.weights)
         if stop is not None:
@@ -158,7 +162,17 @@ class SigmoidHead:
         self._weights, self._bias, self._thresholds = weights, bias, thresholds
         self._centre = arrays.get("centre", np.zeros(weights.shape[1]))
 
-    def _fit_some(self, X: Any, y: np.ndarray, each: np.ndarray, some: np.ndarray, *, keep: bool = False) -> Fitted:
+    def _fit_some(
+        self,
+        X: Any,
+        y: np.ndarray,
+        each: np.ndarray,
+        some: np.ndarray,
+        *,
+        keep: bool = False,
+        smoothing: np.ndarray | None = None,
+        iterations: int = 100,
+    ) -> Fitted:
         """Fit the labels `some`, bool (C,)."""
         if not some.any():
             path = [np.zeros((len(y), 0))] if keep else []
@@ -168,7 +182,9 @@ class SigmoidHead:
         if self.class_weight == "balanced":
             given, total = (weight * right).sum(axis=0), weight.sum(axis=0)
             weight *= total / 2 / np.where(right > 0, given, total - given)
-        return fit_sigmoid(X, right, weight, self._ridge, rough=not keep, keep=keep)
+        if smoothing is not None:
+            right = right * (1 - smoothing[:, None]) + smoothing[:, None] / 2
+        return fit_sigmoid(X, right, weight, self._ridge, rough=not keep, keep=keep, iterations=iterations)
 
     def _held_out(self, X: Any, y: np.ndarray, each: np.ndarray, seed: int, stop: Stop | None) -> np.ndarray:
         """Return logits (n, C) of documents that were held out, each once; NaN where a label could not be learned."""

@@ -45,6 +45,8 @@ def fit_softmax(
     *,
     rough: bool = False,
     keep: bool = False,
+    smoothing: np.ndarray | None = None,
+    iterations: int = 100,
     stop: Stop | None = None,
 ) -> Fitted:
     """Minimise the weighted sum of the losses plus ``ridge / 2 · ‖W‖²``, starting from zero.
@@ -61,6 +63,10 @@ def fit_softmax(
         Stop at five digits of the loss: enough for logits that only a temperature is read from.
     keep
         Keep the logits of the iterates in `MEASURED` and of the last one.
+    smoothing
+        The share of each row's target that is spread evenly over the classes, float64 (n,).
+    iterations
+        At most so many; fewer than it takes are a look at the fit on its way.
     stop
         Looked at after every iteration.
     """
@@ -69,6 +75,8 @@ def fit_softmax(
     n, d = X.shape
     rows = np.arange(n)
     XT = X.T
+    sure = weights if smoothing is None else weights * (1 - smoothing)
+    spread = None if smoothing is None else weights * smoothing / n_classes
     path: list[np.ndarray] = []
     count = 0
 
@@ -81,9 +89,12 @@ def fit_softmax(
         logits -= logits.max(axis=1, keepdims=True)
         residual = np.exp(logits)
         total = residual.sum(axis=1)
-        loss = float(weights @ (np.log(total) - logits[rows, y])) + 0.5 * ridge * float(np.vdot(W, W))
+        loss = float(weights @ np.log(total) - sure @ logits[rows, y]) + 0.5 * ridge * float(np.vdot(W, W))
         residual *= (weights / total)[:, None]
-        residual[rows, y] -= weights
+        residual[rows, y] -= sure
+        if spread is not None:
+            loss -= float(spread @ logits.sum(axis=1))
+            residual -= spread[:, None]
         gradient = np.concatenate([(XT @ residual + ridge * W).ravel(), residual.sum(axis=0) + BIAS_RIDGE * b])
         return loss + 0.5 * BIAS_RIDGE * float(b @ b), gradient
 
@@ -102,7 +113,7 @@ def fit_softmax(
         jac=True,
         method="L-BFGS-B",
         callback=look,
-        options={"maxiter": 100, "maxcor": 10, "ftol": 1e-5 if rough else 1e-8, "gtol": 1e-5},
+        options={"maxiter": iterations, "maxcor": 10, "ftol": 1e-5 if rough else 1e-8, "gtol": 1e-5},
     )
     W, b = split(found.x)
     logits = X @ W + b

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.cache import VectorMemory
 from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.head import Head, LinearHead
 from alwidget.learners.pairs import counted_pair
 from alwidget.learners.threads import one_blas_thread
+from alwidget.learners.watching import LOOKS, fit_head
 from alwidget.learners.words import analyse
 
 __all__ = ["TfIdf"]
@@ -54,6 +55,7 @@ class TfIdf:
     name = "tf-idf"
     description = "TF-IDF + head"
     retrain_seconds = 0.1
+    looks = LOOKS
 
     def __init__(self, *, head: LinearHead | None = None, max_words: int = WORDS) -> None:
         self.head: LinearHead = Head() if head is None else head
@@ -102,7 +104,13 @@ class TfIdf:
         self._given = True
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Train the head on all labels; a cancelled fit leaves the last one in place."""
         del progress
@@ -115,8 +123,16 @@ class TfIdf:
                 self._pairs = VectorMemory(2 * DIM, limit=KEPT // 2)
                 self._learn_words(list(self._sample.values()), stop, keep_head=True)
             features = self._features(labelled.documents, stop)
-            fit = self.head.fit(
-                features, labelled.y, len(labelled.classes), weights=labelled.weights, seed=seed, stop=stop
+            fit = fit_head(
+                self.head,
+                features,
+                labelled.y,
+                len(labelled.classes),
+                weights=labelled.weights,
+                smoothing=labelled.smoothing,
+                seed=seed,
+                stop=stop,
+                watch=None if watch is None else lambda: watch(self, 1.0),
             )
         except BaseException:
             self._words, self._idf, self._projection, self._from, self._memory, self._pairs = before

@@ -15,8 +15,19 @@ from torch.nn import functional
 from alwidget.learners.base import Progress, Stop
 from alwidget.learners.objectives import Objective
 from alwidget.learners.tokens import Tokens, token_batches
+from alwidget.learners.watching import look_after
 
-__all__ = ["Classified", "Examples", "History", "Options", "autocast", "on_device", "seed_dropout", "train"]
+__all__ = [
+    "Classified",
+    "Examples",
+    "History",
+    "Options",
+    "autocast",
+    "on_device",
+    "seed_dropout",
+    "smoothed",
+    "train",
+]
 
 LEAST_HELD_OUT = 20
 MOST_EPOCHS = 30
@@ -149,6 +160,8 @@ class Classified:
         The documents and their answers as `objective` encodes them.
     predict
         Returns probabilities (n, C) of tokens under a model, dropout off.
+    smoothing
+        The share of each document's target that is spread over the classes, float64 (n,).
     """
 
     def __init__(
@@ -162,19 +175,23 @@ class Classified:
         class_weight: str | None,
         device: str,
         predict: Callable[[Any, Tokens], np.ndarray],
+        smoothing: np.ndarray | None = None,
     ) -> None:
         self.lengths, self.kinds = tokens.lengths, objective.kinds(targets)
         self.weights, yes = objective.weights(targets, n_classes, weights, class_weight)
         self._yes = None if yes is None else torch.tensor(yes, dtype=torch.float32, device=device)
         self._tokens, self._targets, self._objective = tokens, targets, objective
-        self._device, self._predict = device, predict
+        self._device, self._predict, self._smoothing = device, predict, smoothing
 
     def losses(self, model: Any, rows: np.ndarray) -> torch.Tensor:
         """Return the losses of some documents, float32 (k,)."""
         with autocast(self._device):
             logits = model(**on_device(self._tokens.padded(rows), self._device)).logits
         targets = torch.from_numpy(self._targets[rows]).to(self._device)
-        return self._objective.losses(logits.float(), targets, self._yes)
+        losses = self._objective.losses(logits.float(), targets, self._yes)
+        if self._smoothing is None:
+            return losses
+        return smoothed(losses, self._objective.flat(logits.float()), self._smoothing[rows])
 
     def measured(self, model: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return gold probability, correctness and loss of all documents, each (n,)."""
@@ -191,8 +208,12 @@ def train(
     step_tokens: int,
     stop: Stop | None,
     progress: Progress | None,
+    watch: Callable[[Any, float], None] | None = None,
 ) -> History:
     """Train `model` in place.
+
+    `watch` is called with the model in evaluation, and with the mean learning rate since the last time as a share of
+    the peak, after some of the epochs and at the end.
 
     Raises
     ------
@@ -206,12 +227,14 @@ def train(
     optimiser, schedule = _optimiser(model, options, epochs * steps)
     history = History()
     best, best_state, since = np.inf, None, 0
+    looking = _Looking(watch, epochs, schedule)
     for epoch in range(epochs):
         model.train()
         for rows in _epoch_batches(examples.lengths, inside, options.batch_size, rng):
             if stop is not None:
                 stop.check()
             _step(model, examples, rows, device, step_tokens, options.clip)
+            looking.step()
             optimiser.step()
             schedule.step()
             optimiser.zero_grad(set_to_none=True)
@@ -221,6 +244,7 @@ def train(
         model.eval()
         loss = _measure(history, examples, model, outside if len(outside) else inside)
         since = 0 if loss < 0.99 * best else since + 1
+        looking.after(epoch + 1, model)
         if loss < best:
             best = loss
             if len(outside):
@@ -230,7 +254,37 @@ def train(
             break
     if best_state is not None:
         model.load_state_dict(best_state)
+    looking.last(model)
     return history
+
+
+class _Looking:
+    """Lets somebody look at the model after some of the epochs and at the end, with the rate that it learned at."""
+
+    def __init__(self, watch: Callable[[Any, float], None] | None, epochs: int, schedule: Any) -> None:
+        self._watch, self._epochs, self._schedule = watch, epochs, schedule
+        self._rates: list[float] = []
+
+    def step(self) -> None:
+        """Note the rate of the step to come."""
+        self._rates.append(self._schedule.get_last_lr()[0] / self._schedule.base_lrs[0])
+
+    def after(self, epoch: int, model: Any) -> None:
+        """Look after this epoch, counted from 1, if it is one of those and not the last."""
+        if epoch < self._epochs and look_after(epoch, self._epochs):
+            self.last(model)
+
+    def last(self, model: Any) -> None:
+        """Look now."""
+        if self._watch is not None and self._rates:
+            self._watch(model, float(np.mean(self._rates)))
+            self._rates = []
+
+
+def smoothed(losses: torch.Tensor, flat: torch.Tensor, smoothing: np.ndarray) -> torch.Tensor:
+    """Return losses (k,) with a share (k,) of the loss of knowing nothing mixed in."""
+    share = torch.from_numpy(smoothing.astype(np.float32)).to(losses.device)
+    return (1 - share) * losses + share * flat
 
 
 def _step(model: Any, examples: Examples, rows: np.ndarray, device: str, step_tokens: int, clip: float) -> None:

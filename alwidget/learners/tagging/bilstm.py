@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
+from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.checkpoints import device_or_best, reading, write_json
 from alwidget.learners.tagging.neural import Memory, NetworkTagger, Output, WindowExamples
 from alwidget.learners.tagging.targets import offsets_of, targets_of, training_weights, words_of
@@ -109,7 +110,13 @@ class BiLstmCrf(NetworkTagger):
         self._adopt(self._fresh(NO_CLASSES, seed=0), ())
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Train on all labels. A cancelled or failed fit leaves the last model in use."""
         from alwidget.learners.tagging.network import word_forms
@@ -134,6 +141,7 @@ class BiLstmCrf(NetworkTagger):
                 step_tokens=STEP_WORDS,
                 stop=stop,
                 progress=progress,
+                watch=None if watch is None else partial(self._looked_at, classes, watch),
             )
         self._adopt(model, classes)
         self.retrain_seconds = seconds = time.perf_counter() - started

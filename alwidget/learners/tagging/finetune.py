@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop
+from alwidget.learners.base import Batch, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.finetune import TOKENS
+from alwidget.learners.head import checked_smoothing
 from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.tagging.decoding import best_tags
@@ -118,7 +120,13 @@ class FineTunedTagger(WithPretrained, WithSurprisal, NetworkTagger):
             self._adopt(self._fresh(self.folder, NO_CLASSES, seed=0), ())
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Fine-tune on all labels; see `FineTunedTagger` for what a cancelled fit leaves."""
         from alwidget.learners.training import train
@@ -130,6 +138,7 @@ class FineTunedTagger(WithPretrained, WithSurprisal, NetworkTagger):
         classes = tuple(labelled.classes)
         windows = self._windows(labelled.documents, words, stop)
         examples = _Examples(windows, y, offsets_of(words), each, self, stop)
+        examples.smoothing = checked_smoothing(labelled.smoothing, len(labelled))
         with bounded_threads():
             warm = self.start == "warm" and len(self._classes) > 0
             tags = tag_names(classes)
@@ -143,6 +152,7 @@ class FineTunedTagger(WithPretrained, WithSurprisal, NetworkTagger):
                 step_tokens=self._limits()[0],
                 stop=stop,
                 progress=progress,
+                watch=None if watch is None else partial(self._looked_at, classes, watch),
             )
         self._adopt(model, classes)
         self.retrain_seconds = seconds = time.perf_counter() - started
@@ -281,13 +291,14 @@ class _Examples(WindowExamples):
     ) -> None:
         super().__init__(windows, y, offsets, each)
         self._learner, self._stop = learner, stop
+        self.smoothing: np.ndarray | None = None
 
     def losses(self, model: Any, rows: np.ndarray) -> torch.Tensor:
         """Return the mean cross-entropy of the words of some windows, (k,)."""
         import torch
         from torch.nn import functional
 
-        from alwidget.learners.training import autocast, on_device
+        from alwidget.learners.training import autocast, on_device, smoothed
 
         device = str(self._learner.device)
         batch = self.windows.tokens.padded(rows)
@@ -300,7 +311,11 @@ class _Examples(WindowExamples):
             logits.float().transpose(1, 2), torch.from_numpy(targets).to(device), reduction="none", ignore_index=-100
         )
         counts = torch.from_numpy(np.maximum(self.counts[rows], 1)).to(device)
-        return each.sum(1) / counts
+        losses = each.sum(1) / counts
+        if self.smoothing is None:
+            return losses
+        flat = -(logits.float().log_softmax(-1).mean(-1) * torch.from_numpy(targets >= 0).to(device)).sum(1) / counts
+        return smoothed(losses, flat, self.smoothing[self.windows.documents[rows]])
 
     def probs(self, model: Any) -> np.ndarray:
         """Return tag probabilities of all words."""

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Span, Stop, TokenProbs
+from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Span, Stop, TokenProbs, Watch
 from alwidget.learners.cache import EmbeddingCache, as_float16, default_cache_dir
 from alwidget.learners.checkpoints import loading, reading, write_json
-from alwidget.learners.head import Head
+from alwidget.learners.head import Head, checked_smoothing
 from alwidget.learners.surprisal import WithSurprisal
 from alwidget.learners.tagging.shapes import WIDTH, word_shapes
 from alwidget.learners.tagging.targets import (
@@ -26,6 +26,7 @@ from alwidget.learners.tagging.targets import (
     words_of,
 )
 from alwidget.learners.tagging.wordvectors import WordEncoder, word_keys
+from alwidget.learners.watching import LOOKS, fit_head
 from alwidget.tasks.tags import tag_names
 
 __all__ = ["FrozenTagger"]
@@ -63,6 +64,8 @@ class FrozenTagger(WithSurprisal):
     ridge
         Strength of the head's penalty.
     """
+
+    looks = LOOKS
 
     def __init__(
         self,
@@ -111,7 +114,13 @@ class FrozenTagger(WithSurprisal):
             self._words = EmbeddingCache(folder, identity, self.encoder.dim)
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
         """Train the head on all labels. A cancelled or failed fit leaves the last head in place."""
         started = time.perf_counter()
@@ -123,14 +132,18 @@ class FrozenTagger(WithSurprisal):
         vectors, shapes = self._read(labelled.documents, words, stop, progress)
         scale = float(np.sqrt((vectors.astype(np.float64) ** 2).sum(axis=1).mean())) or 1.0
         head = Head(ridge=self.ridge)
-        fit = head.fit(
+        smoothing = checked_smoothing(labelled.smoothing, len(labelled))
+        fit = fit_head(
+            head,
             _features(vectors[rows], shapes[rows], scale),
             y[rows],
             2 * len(labelled.classes) + 1,
             weights=each[document[rows]] * counts,
+            smoothing=None if smoothing is None else smoothing[document[rows]],
             seed=seed,
             stop=stop,
             groups=document[rows],
+            watch=None if watch is None else lambda: self._looked_at(head, scale, tuple(labelled.classes), watch),
         )
         self.head, self._scale, self._classes = head, scale, tuple(labelled.classes)
         self.retrain_seconds = seconds = time.perf_counter() - started
@@ -143,6 +156,15 @@ class FrozenTagger(WithSurprisal):
             notes=self._notes(),
             extra={"temperature": fit.temperature, "words": len(rows)},
         )
+
+    def _looked_at(self, head: Head, scale: float, classes: tuple[str, ...], watch: Watch) -> None:
+        """Let somebody look through this head, which is not in use yet."""
+        before = self.head, self._scale, self._classes
+        self.head, self._scale, self._classes = head, scale, classes
+        try:
+            watch(self, 1.0)
+        finally:
+            self.head, self._scale, self._classes = before
 
     def tag(self, documents: Batch, *, stop: Stop | None = None) -> list[list[Span]]:
         """Return the spans of each document, in the order of their starts."""

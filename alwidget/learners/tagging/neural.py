@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Dynamics, Progress, Span, Stop, TokenProbs
+from alwidget.learners.base import Batch, Dynamics, Progress, Span, Stop, TokenProbs, Watch
 from alwidget.learners.cache import VectorMemory, as_float16
 from alwidget.learners.tagging.decoding import spans_from
 from alwidget.learners.tagging.targets import TINY, by_words, document_means, offsets_of, words_of
 from alwidget.learners.tagging.windows import Windows
 from alwidget.learners.threads import bounded_threads
+from alwidget.learners.watching import LOOKS
 from alwidget.tasks.tags import tag_names
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Memory:
 class NetworkTagger:
     """A tagger whose `_run` sends documents through a network; the rest of `SupportsTokens` follows from it."""
 
+    looks = LOOKS
     label: str
     _classes: tuple[str, ...]
     _memory: Memory
@@ -166,6 +168,19 @@ class NetworkTagger:
     def prepare(self, *, stop: Stop | None = None, progress: Progress | None = None) -> None:
         """Load what is slow to load; idempotent."""
         raise NotImplementedError
+
+    def _adopt(self, model: Any, classes: tuple[str, ...]) -> None:
+        """Use this model from now on."""
+        raise NotImplementedError
+
+    def _looked_at(self, classes: tuple[str, ...], watch: Watch, model: Any, rate: float) -> None:
+        """Let somebody look through a model that is being trained; what was in use is in use again afterwards."""
+        before = dict(vars(self))
+        self._adopt(model, classes)
+        try:
+            watch(self, rate)
+        finally:
+            vars(self).update(before)
 
     def _check_fitted(self) -> None:
         if not self._classes:
