@@ -41,8 +41,9 @@ class Steps:
         Called with the name of a step and ``"there"`` or ``"making"``.
     """
 
-    def __init__(self, folder: Path, told: Callable[[str, str], None] = lambda name, how: None) -> None:
-        self.folder, self._told = folder, told
+    def __init__(self, folder: Path, told: Callable[[str, str], None] | None = None) -> None:
+        self.folder = folder
+        self._told = told or (lambda *_: None)
         self.reused: list[str] = []
 
     def step(self, name: str, made_from: Any, make: Callable[[Path], None]) -> Path:
