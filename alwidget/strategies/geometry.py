@@ -10,7 +10,7 @@ from alwidget.strategies import functional
 from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
 from alwidget.strategies.functional.checks import as_choice, as_size
 from alwidget.strategies.functional.contrast import AGGREGATES
-from alwidget.strategies.functional.neighbours import as_metric
+from alwidget.strategies.functional.searching import as_metric
 from alwidget.strategies.ranking import Pointwise, nothing, without_scores
 
 __all__ = ["Contrastive", "Coreset", "Mahalanobis"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from alwidget.errors import StrategyError
-from alwidget.strategies.functional import nearest, neighbours
+from alwidget.strategies.functional import graphs, nearest, neighbours, searching
 
 
 def naive(queries, points, k, metric="euclidean"):
@@ -68,13 +68,13 @@ def test_it_is_the_same_over_many_chunks(monkeypatch, metric, k):
     rng = np.random.default_rng(0)
     queries, points = rng.normal(size=(90, 8)).astype(np.float32), rng.normal(size=(1500, 8)).astype(np.float32)
     for name, value in {"QUERIES": 32, "POINTS": 200, "CELLS": 100, "HELD": 0, "GROUPS": 8}.items():
-        monkeypatch.setattr(neighbours, name, value)
+        monkeypatch.setattr(searching, name, value)
     same(queries, points, k, metric)
 
 
 @pytest.mark.parametrize("metric", neighbours.METRICS)
 def test_of_equal_points_the_first_come_first(monkeypatch, metric):
-    monkeypatch.setattr(neighbours, "POINTS", 64)
+    monkeypatch.setattr(searching, "POINTS", 64)
     points = np.repeat(np.random.default_rng(0).normal(size=(3, 16)), 100, axis=0).astype(np.float32)
     found = nearest(points[[0, 100, 200]], points, 60, metric=metric)
     assert found.indices.tolist() == [[*range(s, s + 60)] for s in (0, 100, 200)]
@@ -182,3 +182,64 @@ def test_a_large_pool_stays_within_its_memory(m, n, metric):
     finally:
         tracemalloc.stop()
     assert peak < 256 << 20
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """Return vectors that lie as those of texts do: around many places, in far fewer dimensions than they have."""
+    rng = np.random.default_rng(0)
+    places, basis = rng.normal(size=(60, 12)), rng.normal(size=(12, 48))
+    rows = (places[rng.integers(0, 60, 3000)] + 0.6 * rng.normal(size=(3000, 12))) @ basis
+    return (rows + 0.05 * rng.normal(size=rows.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("metric", neighbours.METRICS)
+def test_a_graph_finds_nearly_all_and_says_how_many(texts, metric):
+    pytest.importorskip("usearch")
+    exact = nearest(texts[:200], texts, 10, metric=metric)
+    found = nearest(texts[:200], texts, 10, metric=metric, approximate=True)
+    share = np.mean(
+        [len(set(a) & set(b)) / 10 for a, b in zip(found.indices.tolist(), exact.indices.tolist(), strict=True)]
+    )
+    assert share > 0.95
+    assert found.recall == pytest.approx(share, abs=0.03)
+    hit = found.indices == exact.indices
+    np.testing.assert_array_equal(found.distances[hit], exact.distances[hit])
+    assert (np.diff(found.distances, axis=1) >= 0).all()
+
+
+def test_a_graph_is_the_same_each_time(texts):
+    pytest.importorskip("usearch")
+    first, again = (nearest(texts[:50], texts, 5, approximate=True) for _ in range(2))
+    np.testing.assert_array_equal(first.indices, again.indices)
+
+
+def test_recall_is_the_share_that_was_found(texts):
+    exact = nearest(texts[:40], texts, 10)
+    worse = exact.distances.copy()
+    worse[:20, 7:] *= 2
+    assert graphs.recall_of(texts[:40], texts, worse, unit=False) == pytest.approx(0.85)
+    assert graphs.recall_of(texts[:40], texts, exact.distances, unit=False) == 1.0
+
+
+def test_a_graph_of_few_points_and_of_equal_ones():
+    pytest.importorskip("usearch")
+    found = nearest(np.eye(3), np.eye(3), 3, approximate=True)
+    assert sorted(found.indices[0].tolist()) == [0, 1, 2]
+    assert found.indices[:, 0].tolist() == [0, 1, 2]
+    same = nearest(np.ones((2, 3)), np.ones((50, 3)), 5, approximate=True)
+    assert same.recall == 1.0
+    assert all(len(set(row)) == 5 for row in same.indices.tolist())
+
+
+def test_without_the_extra_the_search_is_exact(monkeypatch, texts):
+    monkeypatch.setattr(neighbours, "has_graphs", lambda: False)
+    found = nearest(texts[:5], texts, 4, approximate=True)
+    np.testing.assert_array_equal(found.indices, nearest(texts[:5], texts, 4).indices)
+    assert found.recall == 1.0
+
+
+def test_small_searches_are_exact():
+    assert not neighbours.pays(100_000, 100_000)
+    assert not neighbours.pays(1000, 10_000_000)
+    assert neighbours.pays(neighbours.MANY, neighbours.LARGE)

@@ -16,8 +16,8 @@ from alwidget.strategies.functional.checks import (
     steps,
 )
 from alwidget.strategies.functional.clustering import kmeans_medoids
-from alwidget.strategies.functional.neighbours import as_queries
 from alwidget.strategies.functional.novelty import as_classes
+from alwidget.strategies.functional.searching import as_queries
 
 __all__ = ["alfa_mix", "least_mixing"]
 
@@ -88,7 +88,8 @@ def alfa_mix(
     enough = [share for share in shares if np.count_nonzero(least < share) > size]
     if enough:
         candidates = np.flatnonzero(least < enough[0])
-        return candidates[kmeans_medoids(z[candidates], size, rng)]
+        chosen: np.ndarray = candidates[kmeans_medoids(z[candidates], size, rng)]
+        return chosen
     changed = np.argsort(least, kind="stable")[: np.count_nonzero(least < shares[-1])][:size]
     others = np.ones(len(z), dtype=bool)
     others[changed] = False

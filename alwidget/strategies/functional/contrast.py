@@ -8,7 +8,7 @@ import numpy as np
 
 from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_choice, as_embeddings, as_probs, as_size, same_length, steps
-from alwidget.strategies.functional.neighbours import as_queries, exactly
+from alwidget.strategies.functional.searching import as_queries, exactly
 
 __all__ = ["contrastive"]
 

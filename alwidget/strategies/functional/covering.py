@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_size, steps
-from alwidget.strategies.functional.neighbours import Rows, as_metric, as_queries, slack
+from alwidget.strategies.functional.searching import Rows, as_metric, as_queries, slack
 
 __all__ = ["coreset"]
 

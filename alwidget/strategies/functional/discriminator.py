@@ -9,7 +9,7 @@ import numpy as np
 
 from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_size, steps
-from alwidget.strategies.functional.neighbours import as_queries
+from alwidget.strategies.functional.searching import as_queries
 
 __all__ = ["Discriminator", "as_ratio", "discriminative"]
 
@@ -79,6 +79,8 @@ def discriminative(
     >>> bool((discriminative(pool, rng.normal(size=(30, 2)), 5, 0) >= 50).all())
     True
     """
+    from threadpoolctl import threadpool_limits
+
     x = as_embeddings(embeddings)
     known = as_queries(labelled_embeddings, x.shape[1], "labelled_embeddings")
     size, rng = min(as_size(size), len(x)), as_generator(rng)
@@ -90,7 +92,9 @@ def discriminative(
     for part in np.array_split(np.arange(size), min(batches, size)):
         negative = np.concatenate([known[_some(np.arange(len(known)), len(known), x.shape[1], rng)], x[picked]])
         positive = x[_some(np.flatnonzero(free), round(ratio * len(negative)), x.shape[1], rng)]
-        scores = Discriminator.trained(negative, positive, rng).logits(x)
+        with threadpool_limits(limits=1, user_api="blas"):  # thousands of small products: two threads would wait
+            network = Discriminator.trained(negative, positive, rng)
+        scores = network.logits(x)
         scores[~free] = -np.inf
         chosen = np.argsort(-scores, kind="stable")[: len(part)]
         picked = np.concatenate([picked, chosen])
@@ -163,10 +167,10 @@ class Discriminator:
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Return the log-odds that each row is on the second side, float64 (N,)."""
         kind = np.float64 if x.dtype == np.float64 else np.float32
-        inner, bias, outer = (value.astype(kind) for value in (self.inner, self.inner_bias, self.outer))
+        inner, bias, outer = (np.asarray(value, dtype=kind) for value in (self.inner, self.inner_bias, self.outer))
         out = np.empty(len(x))
         for part in steps(len(x), max(inner.shape), CELLS):
-            hidden = x[part].astype(kind, copy=False) @ inner
+            hidden: np.ndarray = x[part].astype(kind, copy=False) @ inner
             hidden += bias
             np.maximum(hidden, 0, out=hidden)
             out[part] = hidden @ outer + self.outer_bias
@@ -187,7 +191,7 @@ def _standardised(negative: np.ndarray, positive: np.ndarray) -> tuple[np.ndarra
     x = np.empty((n, negative.shape[1]), dtype=np.float32)
     largest = max(float(np.abs(side).max()) for side in (negative, positive)) or 1.0
     mean, square = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    sides = [(side, part) for side in (negative, positive) for part in steps(*side.shape, CELLS)]
+    sides = [(side, part) for side in (negative, positive) for part in steps(len(side), side.shape[1], CELLS)]
     for side, part in sides:
         mean += (side[part] / largest).sum(axis=0, dtype=np.float64)
     mean /= n

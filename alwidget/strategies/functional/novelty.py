@@ -8,7 +8,7 @@ import numpy as np
 
 from alwidget.errors import StrategyError
 from alwidget.strategies.functional.checks import as_array, as_embeddings, same_length, steps
-from alwidget.strategies.functional.neighbours import as_queries
+from alwidget.strategies.functional.searching import as_queries
 
 __all__ = ["as_classes", "mahalanobis", "precision_factor"]
 

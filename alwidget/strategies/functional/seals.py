@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from alwidget.strategies.functional.checks import as_embeddings, as_size
-from alwidget.strategies.functional.neighbours import as_queries, nearest
+from alwidget.strategies.functional.neighbours import nearest
+from alwidget.strategies.functional.searching import as_queries
 
 __all__ = ["Nearby", "seals"]
 
