@@ -1,8 +1,8 @@
 """Approximate nearest neighbours in a graph of the points (HNSW, Malkov & Yashunin 2018), by usearch.
 
 Of the kept libraries usearch was chosen over faiss. Their graphs find as much of the true answer (0.99 on 23,000
-vectors that all-MiniLM gives to news, where the inverted lists of faiss find 0.91), but faiss brings an OpenMP of its own, and
-beside torch's that can end the process on macOS.
+vectors that all-MiniLM gives to news, where the inverted lists of faiss find 0.91), but faiss brings an OpenMP of its
+own, and beside torch's that can end the process on macOS.
 """
 
 from __future__ import annotations

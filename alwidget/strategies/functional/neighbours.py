@@ -70,8 +70,8 @@ def pays(queries: int, points: int) -> bool:
 
     Measured on two busy cores (d = 384, blends of vectors that all-MiniLM gives to news): among 50,000 points an exact
     query takes 1.2 ms and one of the graph 0.5 … 1.2 ms, among 200,000 it takes 2.8 ms and 0.7 ms. Adding a point to
-    the graph takes 0.3 and 0.7 ms. So below `LARGE` points there is little to win, and below `MANY` queries a graph costs
-    more to make than it saves.
+    the graph takes 0.3 and 0.7 ms. So below `LARGE` points there is little to win, and below `MANY` queries a graph
+    costs more to make than it saves.
 
     >>> pays(100, 1_000_000), pays(1_000_000, 1_000_000)
     (False, True)
