@@ -91,8 +91,8 @@ class Bait(Strategy):
         check_task(self, task_of(view))
         if not view.size or not size:
             return nothing()
-        labelled = (view.labelled_probs, view.labelled_features) if len(view.labelled) else (None, None)
-        return without_scores(functional.bait(view.probs, view.features, *labelled, size, **self.options()))
+        probs, features = (view.labelled_probs, view.labelled_features) if len(view.labelled) else (None, None)
+        return without_scores(functional.bait(view.probs, view.features, probs, features, size, **self.options()))
 
     def options(self) -> dict[str, Any]:
         """Return `lam`, `oversample` and `reference_scaling`."""

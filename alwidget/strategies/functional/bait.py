@@ -213,8 +213,8 @@ def _pruned(documents: Documents, information: Information, picked: np.ndarray, 
     worth = shrunk.T @ worth @ shrunk
     left = np.arange(count)
     while len(left) > size:
-        blocks = [m.reshape(count, rows, count, rows)[left, :, left].transpose(1, 2, 0) for m in (seen, worth)]
-        losses = traces(*blocks, -1.0)
+        own = [m.reshape(count, rows, count, rows)[left, :, left].transpose(1, 2, 0) for m in (seen, worth)]
+        losses = traces(own[0], own[1], -1.0)
         least = losses.min()
         last = int(np.flatnonzero(losses <= least + SAME * abs(least))[-1])
         at = slice(left[last] * rows, (left[last] + 1) * rows)

@@ -137,7 +137,7 @@ class Passes:
     @property
     def classes(self) -> int:
         """C."""
-        return self.probs[0].shape[1]
+        return int(self.probs[0].shape[1])
 
     def at(self, positions: np.ndarray) -> np.ndarray:
         """Return the probabilities of some documents, float64 (K, n, C)."""

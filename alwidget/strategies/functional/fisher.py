@@ -59,7 +59,8 @@ class Documents:
     def columns(self, at: np.ndarray) -> np.ndarray:
         """Return Vᵀ of some documents, float64 ((C - 1) · d, n · R)."""
         v = np.einsum("nac,nd->cdna", self.rows[at], self.h[at], dtype=np.float64)
-        return v.reshape(v.shape[0] * v.shape[1], -1)
+        columns: np.ndarray = v.reshape(v.shape[0] * v.shape[1], -1)
+        return columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ def _factor(p: np.ndarray) -> np.ndarray:
     upper = -np.triu(cross[:, :, None] * p[:, None, :], 1)
     at = np.arange(upper.shape[1])
     upper[:, at, at] = own
-    return upper @ _coordinates(p.shape[1])
+    rows: np.ndarray = upper @ _coordinates(p.shape[1])
+    return rows
 
 
 def _likeliest(p: np.ndarray, kept: int) -> np.ndarray:

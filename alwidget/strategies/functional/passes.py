@@ -95,7 +95,8 @@ def mutual_information(passes: Iterable[np.ndarray], name: str, *, multilabel: b
         return entropy(one, multilabel=multilabel, name=name) if len(one) else np.empty(0)
 
     mean, uncertain = _sums(passes, name, score, least=2)
-    return np.maximum(score(mean) - uncertain, 0)
+    shared: np.ndarray = np.maximum(score(mean) - uncertain, 0)
+    return shared
 
 
 def _checked(mc_probs: Any, *, multilabel: bool) -> Iterable[np.ndarray]:
