@@ -23,7 +23,7 @@ from benchmarks.report import Row, emit
 N, D, SIZE, R = 10_000, 384, 50, 3
 MANY, CLASSES = 100_000, 4
 WORDS, TAGS = 20, 9
-PASSES, WIDE, BATCH = 10, 768, 100
+PASSES, WIDE, BATCH, TOGETHER = 10, 768, 100, 10
 TEXTS, TEXT_WORDS, VOCABULARY = 200, 30, 400
 FEW = 3
 """Runs of what takes seconds."""
@@ -85,13 +85,19 @@ def tags_of_words() -> list[Row]:
     return rows
 
 
-def passes() -> Row:
-    """Return the row for BALD over ten passes."""
+def passes() -> list[Row]:
+    """Return the rows for BALD over ten passes, and for BatchBALD over passes that agree for the most part."""
     rng = np.random.default_rng(2)
     probs = rng.dirichlet(np.ones(CLASSES), (PASSES, MANY)).astype(np.float32)
     seen = times(lambda _: functional.top(functional.bald(probs), BATCH))
     what = f"bald and its top {BATCH}, {PASSES} × {MANY:,} × {CLASSES}"
-    return Row(what, f"{1000 * min(seen):.0f} ms", "≤ 1 s", min(seen) <= 1)
+    rows = [Row(what, f"{1000 * min(seen):.0f} ms", "≤ 1 s", min(seen) <= 1)]
+    apart = np.einsum("nd,kdc->knc", rng.standard_normal((N, 8)), rng.standard_normal((2 * PASSES, 8, CLASSES)))
+    logits = np.exp(2 * rng.standard_normal((N, CLASSES)) + 0.5 * apart)
+    agreeing = logits / logits.sum(axis=2, keepdims=True)
+    seen = times(lambda seed: functional.batchbald(agreeing, TOGETHER, seed), FEW)
+    rows.append(Row(f"batchbald, {2 * PASSES} × {N:,} × {CLASSES}, b = {TOGETHER}", f"{min(seen):.2f} s"))
+    return rows
 
 
 def density() -> Row:
@@ -107,6 +113,11 @@ def gradients() -> list[Row]:
     probs, vectors = rng.dirichlet(np.ones(CLASSES), MANY), rng.standard_normal((MANY, WIDE), dtype=np.float32)
     seen = times(lambda seed: functional.badge(probs, vectors, BATCH, seed), FEW)
     rows = [Row(f"badge, {MANY:,} × {WIDE}, b = {BATCH}", f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)]
+    seen = times(lambda _: functional.top(functional.egl(probs, vectors), BATCH), FEW)
+    rows.append(Row(f"egl and its top {BATCH}, {MANY:,} × {WIDE}", f"{min(seen):.2f} s", "≤ 1 s", min(seen) <= 1))
+    few = probs[:N], vectors[:N, :D]
+    seen = times(lambda _: functional.bait(*few, probs[-200:], vectors[-200:, :D], SIZE), FEW)
+    rows.append(Row(f"bait, {N:,} × {D}, 200 labelled, b = {SIZE}", f"{min(seen):.2f} s"))
     sketched = rng.standard_normal((MANY, TAGS * 64), dtype=np.float32)
     draw = functional.gradients.spread_rows
     seen = times(lambda seed: draw(sketched, BATCH, np.random.default_rng(seed)), FEW)
@@ -155,7 +166,7 @@ def main() -> None:
         seen = times(lambda _, score=score: functional.top(score(many), 100))
         what = f"{score.__name__} and its top 100, {MANY:,} × {CLASSES}"
         rows.append(Row(what, f"{1000 * min(seen):.1f} ms", "≤ 1 s", min(seen) <= 1))
-    rows += [*tags_of_words(), passes(), density(), *gradients(), written()]
+    rows += [*tags_of_words(), *passes(), density(), *gradients(), written()]
     notes.append(f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores")
     emit("strategies", "Selection", rows, notes)
 

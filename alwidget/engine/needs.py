@@ -23,6 +23,7 @@ class _Ability(NamedTuple):
 
 
 _TAGGERS = 'the taggers "encoder:NAME", "finetune:NAME" and "bilstm-crf"'
+_DROPPING_TAGGERS = 'the taggers "finetune:NAME" and "bilstm-crf"'
 _WRITERS = '"finetune:NAME" with an encoder-decoder in a session of task="generation"'
 _CLASSIFIERS = '"encoder:NAME" and "finetune:NAME"'
 _ABILITIES = {
@@ -30,7 +31,7 @@ _ABILITIES = {
     "head": _Ability("weights", "the weights of a last layer on dense features", _CLASSIFIERS, value=True),
     "token_probs": _Ability("token_probs", "tag probabilities", _TAGGERS),
     "token_states": _Ability("token_states", "vectors of words", _TAGGERS),
-    "token_passes": _Ability("token_passes", "several passes with dropout over words", _TAGGERS),
+    "token_passes": _Ability("token_passes", "several passes with dropout over words", _DROPPING_TAGGERS),
     "generated": _Ability("generate", "texts that it writes", _WRITERS),
     "generate_passes": _Ability("generate_passes", "several passes with dropout", _WRITERS),
     "surprisal": _Ability(
