@@ -166,7 +166,7 @@ class Discriminator:
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """Return the log-odds that each row is on the second side, float64 (N,)."""
-        kind = np.float64 if x.dtype == np.float64 else np.float32
+        kind: Any = np.float64 if x.dtype == np.float64 else np.float32
         inner, bias, outer = (np.asarray(value, dtype=kind) for value in (self.inner, self.inner_bias, self.outer))
         out = np.empty(len(x))
         for part in steps(len(x), max(inner.shape), CELLS):
