@@ -34,6 +34,7 @@ class Offers:
 
     def __init__(self, task: str) -> None:
         self._task = task
+        self._there: dict[str, str] = {}
         self._made: dict[str, Strategy | str] = {}
 
     def now(self, learner: Learner, report: Report | None, current: str) -> list[Offer]:
@@ -48,7 +49,7 @@ class Offers:
         current
             The name of the strategy in use; one of your own is listed too.
         """
-        there = strategies.available(task=None)
+        there = self._there = self._there or strategies.available(task=None)
         offers = [Offer(name, line, self._reason(name, learner, report)) for name, line in there.items()]
         if current not in there:
             offers.insert(0, Offer(current, "your own strategy", None))

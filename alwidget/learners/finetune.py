@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Dynamics, Labelled, Progress, Report, Stop, Watch
 from alwidget.learners.checkpoints import device_or_best, loading, reading, write_json
 from alwidget.learners.head import checked_smoothing
+from alwidget.learners.layers import WithLayers
 from alwidget.learners.objectives import Objective, Single
 from alwidget.learners.pretrained import WithPretrained
 from alwidget.learners.surprisal import WithSurprisal
@@ -34,11 +35,7 @@ TOKENS = {"cpu": (2048, 1024), "cuda": (16_384, 32_768)}
 """Tokens a training step and a prediction batch may hold at once."""
 
 
-class _NoDropoutError(ModelError, AttributeError):
-    """There is nothing to drop; an `AttributeError` too, so that `hasattr` answers False."""
-
-
-class FineTuned(WithPretrained, WithSurprisal):
+class FineTuned(WithLayers, WithPretrained, WithSurprisal):
     """A transformer with a classification head, trained on all labels.
 
     A fit trains a model of its own, which takes the place of the last one when it is done: a cancelled or failed fit
@@ -197,28 +194,6 @@ class FineTuned(WithPretrained, WithSurprisal):
             probs /= probs.sum(axis=1, keepdims=True)
         return probs
 
-    @property
-    def predict_passes(self) -> Callable[..., Iterator[np.ndarray]]:
-        """``predict_passes(documents, passes, *, seed, consistent=False, stop=None)``.
-
-        Yields probabilities with dropout on, float64 (n, C), a pass at a time (Monte Carlo dropout, Gal & Ghahramani
-        2016). Only dropout acts: the model is in evaluation all the while, and `predict_proba` answers as before.
-        With `consistent` a pass drops the same units of each layer for all documents and all their tokens, whatever
-        the batches. The same seed gives the same passes.
-
-        Raises
-        ------
-        alwidget.errors.ModelError
-            The checkpoint has no dropout; an `AttributeError` too, so that ``hasattr`` tells.
-        """
-        from alwidget.learners.dropout import has_dropout
-        from alwidget.learners.heads import DROPOUT
-
-        if self._answers is not None and not has_dropout(self._answers.model, DROPOUT):
-            message = f"{self.label} has no dropout; FineTuned(…, dropout=0.1) trains it with some."
-            raise _NoDropoutError(message)
-        return self._passes
-
     def embed(self, documents: Batch, *, stop: Stop | None = None, progress: Progress | None = None) -> np.ndarray:
         """Return the mean of the last layer under the present weights, float32 (n, d); at first the checkpoint's."""
         self.prepare(stop=stop, progress=progress)
@@ -227,24 +202,6 @@ class FineTuned(WithPretrained, WithSurprisal):
     def embedded(self, documents: Batch) -> np.ndarray:
         """Return bool (n,): which documents have been run through the present weights; a fit starts over."""
         return np.zeros(len(documents), dtype=bool) if self._answers is None else self._answers.known(documents)
-
-    @property
-    def weights(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (C, f) and bias (C,) of the last layer on what `features` returns."""
-        from alwidget.learners.lastlayer import last_weights
-
-        self._check_trained()
-        weights, bias = last_weights(self._ready().model)
-        return (weights[:1] * 0, bias[:1] * 0) if self._certain(self._classes) else (weights, bias)
-
-    def features(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
-        """Return what the last layer reads, float32 (n, f).
-
-        That is behind the pooler of a BERT, behind the first layer of the head of a DistilBERT, RoBERTa or ELECTRA.
-        Once they were asked for, later passes over documents keep them beside vectors and probabilities.
-        """
-        self.prepare(stop=stop)
-        return self._ready().features(documents, stop)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint that transformers reads: safetensors, config.json, tokenizer.json."""
@@ -302,14 +259,6 @@ class FineTuned(WithPretrained, WithSurprisal):
         if not self._classes:
             message = f"{self.label} has not been trained yet; label some documents first."
             raise ModelError(message)
-
-    def _passes(
-        self, documents: Batch, passes: int, *, seed: int, consistent: bool = False, stop: Stop | None = None
-    ) -> Iterator[np.ndarray]:
-        self._check_trained()
-        if self._certain(self._classes):
-            return iter([np.ones((len(documents), 1))] * passes)
-        return self._ready().passes(documents, passes, seed=seed, consistent=consistent, stop=stop)
 
     def _certain(self, classes: tuple[str, ...]) -> bool:
         """Whether there is nothing to learn: a document's one label is the only one there is."""
