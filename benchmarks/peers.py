@@ -3,7 +3,7 @@
 ``python -m benchmarks.peers`` measures some cells of each strategy in a quarter of an hour, ``--full`` all of them.
 Each library works in a process of its own; one that takes longer than a minute or more than 4 GB is stopped, said to
 have, and not asked about anything larger. A run that was stopped goes on where it was; ``--fresh`` begins anew.
-``--lock FILE`` holds a lock while a cell is measured, where several measure on one machine.
+``--lock FILE`` takes turns with others that measure on this machine and hold the same lock.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from benchmarks.report import Row, emit
 LIMIT_SECONDS, LIMIT_BYTES = 60.0, 4e9
 PREPARE_SECONDS = 180.0
 DAY = 24 * 3600
+TURN_SECONDS = 90.0
 WANTED = 2.0
 NS, DS, CS = (5_000, 20_000, 100_000), (384, 768), (2, 4, 77)
 PROBS, VECTORS = (
@@ -214,21 +214,29 @@ class Kept:
         return None
 
 
-@contextlib.contextmanager
-def locked(path: str | None) -> Iterator[None]:
-    """Hold a lock between processes."""
-    if path is None:
-        yield
-        return
-    with Path(path).open("a", encoding="ascii") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+class Turn:
+    """A lock between processes that measure on one machine: held for some cells, then offered to the others."""
+
+    def __init__(self, path: str | None) -> None:
+        self._file = None if path is None else Path(path).open("a", encoding="ascii")  # noqa: SIM115  until the end
+        self._since: float | None = None
+
+    def take(self) -> None:
+        """Hold the lock, after a while in which others could have it."""
+        if self._file is None or (self._since is not None and time.monotonic() - self._since < TURN_SECONDS):
+            return
+        if self._since is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            time.sleep(0.5)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._since = time.monotonic()
 
 
 def run(wanted: list[Cell], kept: Kept, lock: str | None) -> dict[tuple[str, Cell], dict[str, Any]]:
     """Measure what is not known yet, and return all."""
     workers = {library: Worker(library) for library in ("alwidget", *PEERS)}
     found: dict[tuple[str, Cell], dict[str, Any]] = {}
+    turn = Turn(lock)
     try:
         for cell in wanted:
             for library in ("alwidget", *(peer for peer, has in PEERS.items() if cell[0] in has)):
@@ -236,8 +244,8 @@ def run(wanted: list[Cell], kept: Kept, lock: str | None) -> dict[tuple[str, Cel
                 if one is None and library != "alwidget":
                     one = kept.too_much(library, cell)
                 if one is None:
-                    with locked(lock):
-                        one = workers[library].ask(cell)
+                    turn.take()
+                    one = workers[library].ask(cell)
                     kept.put(library, cell, one)
                 found[library, cell] = one
                 sys.stdout.write(f"{library:16s}{cell!s:40s}{_said(one)}\n")
@@ -296,7 +304,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="all cells instead of some of each strategy")
     parser.add_argument("--fresh", action="store_true", help="forget what was measured before")
-    parser.add_argument("--lock", help="a file that is locked while a cell is measured")
+    parser.add_argument("--lock", help="a file that is locked while cells are measured")
     parser.add_argument("--only", nargs="+", help="these strategies only; nothing is written")
     asked = parser.parse_args()
     build()
