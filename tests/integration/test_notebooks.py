@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -62,6 +63,21 @@ def check_multilabel_and_text(folder: Path, outputs: list[nbformat.NotebookNode]
     assert all(record["target"].endswith(".") for record in summaries)
 
 
+def check_your_own_strategy(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
+    """The strategy chooses in the widget's session, is measured beside others, and is asked by another library."""
+    assert sum(WIDGET in output.get("data", {}) for output in outputs) == 1
+    shown = [output["data"]["text/plain"] for output in outputs if "text/plain" in output.get("data", {})]
+    assert any("Ranked(indices=array([1, 0])" in text for text in shown)
+    assert "'undecided-and-new'" in shown
+    said = "".join(output.get("text", "") for output in outputs)
+    means = dict(re.findall(r"^(random|own|tyrogue) .*  (0\.\d+)$", said, re.MULTILINE))
+    assert set(means) == {"random", "own", "tyrogue"}
+    assert float(means["tyrogue"]) > 0.3, "something is learned"
+    assert "small-text" in said
+    assert re.search(r"modAL would ask \[( *\d+){5}\]", said)
+    assert (folder / "own.alw" / "annotations.json").is_file()
+
+
 def read_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -70,6 +86,7 @@ CHECKS = {
     "01_quickstart": check_quickstart,
     "02_entities": check_entities,
     "03_multilabel_and_text": check_multilabel_and_text,
+    "05_your_own_strategy": check_your_own_strategy,
 }
 
 

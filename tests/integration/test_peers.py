@@ -327,7 +327,7 @@ def test_what_a_classifier_of_small_text_lacks():
     dataset = small_text.SklearnDataset(csr_matrix(np.abs(X)), y.copy())
     clf = small_text.SklearnClassifier(LogisticRegression(max_iter=200), C).fit(dataset[np.arange(30)])
     given = (clf, dataset, np.arange(30, 200), np.arange(30), y[:30])
-    with pytest.raises(StrategyError, match='"bert-km" reads embeddings, which small-text does not give here'):
+    with pytest.raises(StrategyError, match='"bert-km" reads base_embeddings, which small-text does not give here'):
         frameworks.to_small_text("bert-km").query(*given, n=5)
     assert len(frameworks.to_small_text("bert-km", embeddings=X).query(*given, n=5)) == 5
 
@@ -409,6 +409,7 @@ def test_a_committee_of_modal_gives_passes(modal):
         for c in (0.001, 0.1, 10)
     ]
     named = {strategy for strategy in strategies.available() if "mc_probs" in strategies.get(strategy).needs}
+    assert {"bald", "batchbald", "mc-entropy"} <= named
     for name in sorted(named):
         query = frameworks.to_modal(name, passes=3)
         asked, _ = modal.Committee(members, query_strategy=query).query(X, n_instances=6)
