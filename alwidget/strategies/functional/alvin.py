@@ -28,6 +28,8 @@ MOST = 50
 """Pairs that a class gives at most."""
 CHOICE = 3
 """How many times more candidates than documents asked for entropy chooses among, at least."""
+GROUPS = 64
+"""Distances are put in this many groups (or 4 k) before any of them are put in order."""
 CELLS = 1 << 20
 """Numbers that are worked on at a time."""
 
@@ -203,15 +205,30 @@ def _near(rows: np.ndarray, anchors: Anchors, k: int) -> np.ndarray:
     n, each = len(rows), anchors.weights.shape[1]
     vectors = Vectors.of(rows, unit=False)
     near = np.zeros(n, dtype=bool)
-    for part in steps(len(anchors), 2 * n, 4 * CELLS):
+    for part in steps(len(anchors), 2 * n, 16 * CELLS):
         ends = [_distances(vectors, end[part]) for end in (anchors.minority, anchors.majority)]
         for one, other, lam in zip(*ends, anchors.weights[part].astype(np.float32), strict=True):
             for some in steps(each, n, CELLS):
                 apart = lam[some, None] * (one - other)
                 apart += other
-                last = np.partition(apart, k - 1, axis=1)[:, k - 1 : k]
-                near |= (apart <= last).any(axis=0)
+                near[_smallest(apart, k)] = True
     return np.flatnonzero(near).astype(np.int64, copy=False)
+
+
+def _smallest(values: np.ndarray, k: int) -> np.ndarray:
+    """Return the columns in which any row has one of its `k` smallest values, or one as small as the last of them."""
+    groups = max(GROUPS, 4 * k)
+    each = values.shape[1] // groups
+    if each < 2:  # noqa: PLR2004
+        return np.flatnonzero((values <= np.partition(values, k - 1, axis=1)[:, k - 1 : k]).any(axis=0))
+    # minima of groups are had at the speed of memory; the k-th smallest of them bounds the k-th smallest of all
+    minima = values[:, : each * groups].reshape(len(values), each, groups).min(axis=1)
+    bound = np.partition(minima, k - 1, axis=1)[:, k - 1]
+    found = []
+    for row, most in zip(values, bound, strict=True):
+        few = np.flatnonzero(row <= most)
+        found.append(few[row[few] <= np.partition(row[few], k - 1)[k - 1]])
+    return np.concatenate(found)
 
 
 def _distances(vectors: Vectors, ends: np.ndarray) -> np.ndarray:

@@ -42,14 +42,16 @@ class Standard:
         mean /= n
         for rows in matrices:
             for part in steps(len(rows), d, CELLS):
-                squares += np.square(rows[part] - mean).sum(axis=0)
+                apart = _less(rows[part], mean)
+                squares += np.einsum("ij,ij->j", apart, apart)
         scale = np.sqrt(squares / n)
         # what varies by no more than single precision can hold does not vary
         return cls(mean, np.where(scale > 1e-7 * np.abs(mean), scale, 1))
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """Return rows standardised, float32 (n, d), as a fresh array."""
-        out: np.ndarray = ((rows - self.mean) / self.scale).astype(np.float32)
+        out = _less(rows, self.mean).astype(np.float32, copy=False)
+        out *= (1 / self.scale).astype(np.float32)
         return out
 
 
@@ -161,6 +163,13 @@ class _Adam:
         room *= self._rate / (1 - FIRST_MOMENT**self._steps)
         self.values *= 1 - self._rate * DECAY
         self.values -= room
+
+
+def _less(rows: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return rows less their mean, in single precision where they came in it or in less."""
+    kind = np.result_type(rows.dtype, np.float32)
+    out: np.ndarray = rows - mean.astype(kind)
+    return out
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
