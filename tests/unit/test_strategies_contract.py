@@ -440,3 +440,18 @@ def test_the_default_is_for_its_task(task):
     assert strategies.default(task) in strategies.available(task)
     view = ArrayView(**arrays(task))
     assert len(select((strategies.default(task), task), view, 5).indices) == 5
+
+
+def test_wrappers_bear_every_strategy_that_they_can_be_around(pair):
+    """Each is asked around another; the wrapped one sees a part of the view, and every one of its needs is met."""
+    name, task = pair
+    view = of(pair)
+    seals = strategies.get("seals", base=name, k=15)
+    ranked = seals.at(view).select(view, 7, np.random.default_rng(0))
+    assert len(set(ranked.indices.tolist())) == 7
+    assert set(acting(pair).needs) <= set(seals.at(view).needs)
+    if task == "classification" and callable(getattr(acting(pair), "scores", None)):
+        actune = strategies.get("actune", base=strategies.get("seals", base=name).base)
+        ranked = actune.at(view).select(view, 7, np.random.default_rng(0))
+        assert len(set(ranked.indices.tolist())) == 7
+        np.testing.assert_array_equal(ranked.every, acting(pair).scores(view))
