@@ -18,7 +18,7 @@ from alwidget.learners.names import KEYWORDS, SPELLINGS, Wanted, read_name
 from alwidget.learners.offline import ALIASES, NAME, offline_path
 from alwidget.learners.resolving import Resolving
 
-__all__ = ["Choice", "make"]
+__all__ = ["Choice", "locate", "make"]
 
 ENCODER = f"sentence-transformers/{NAME}"
 CHECKPOINT = "distilbert-base-uncased"
@@ -123,19 +123,8 @@ class _Chooser:
 
     def thoroughly(self, stop: Stop | None, progress: Progress | None) -> Found:
         """Return the best there is; may ask the hub, and always finds something."""
-        asked: list[bool] = []
-
-        def fetch(name: str) -> Path:
-            if hub.offline_asked():
-                return _refuse(name)
-            if not asked:
-                asked.append(hub.reachable())
-            if not asked[0]:
-                message = "the hub cannot be reached"
-                raise ModelError(message)
-            return hub.download(name, stop=stop, progress=progress)
-
-        return self._choose(gpu=_gpu_by_torch(self._device), fetch=fetch) or self.after("nothing else can be had")
+        found = self._choose(gpu=_gpu_by_torch(self._device), fetch=_fetcher(stop, progress))
+        return found or self.after("nothing else can be had")
 
     def after(self, reason: str, failed: Found | None = None) -> Found:
         """Return the next best once a model could not be had, or `failed` to load: nothing is fetched any more."""
@@ -213,6 +202,41 @@ class _Chooser:
         if self._task == "generation":
             return "TF-IDF, which chooses documents by their words and writes no drafts"
         return how(last_resort(self._task), self._task)
+
+
+def locate(name: str, *, stop: Stop | None = None, progress: Progress | None = None) -> Path:
+    """Return the folder of a hub model: on this machine, else from the hub; no other model stands in.
+
+    Raises
+    ------
+    alwidget.errors.ModelError
+        It is not here and cannot be fetched.
+    """
+    folder, _ = _local(name)
+    if folder is not None:
+        return folder
+    try:
+        return _fetcher(stop, progress)(name)
+    except ModelError as error:
+        message = f'"{name}" is not on this machine: {str(error).rstrip(".")}.'
+        raise ModelError(message) from error
+
+
+def _fetcher(stop: Stop | None, progress: Progress | None) -> Fetch:
+    """Return what fetches models from the hub, if that answers; it is asked once."""
+    asked: list[bool] = []
+
+    def fetch(name: str) -> Path:
+        if hub.offline_asked():
+            return _refuse(name)
+        if not asked:
+            asked.append(hub.reachable())
+        if not asked[0]:
+            message = "the hub cannot be reached"
+            raise ModelError(message)
+        return hub.download(name, stop=stop, progress=progress)
+
+    return fetch
 
 
 def _from_environment(task: str) -> tuple[str, str]:

@@ -19,7 +19,15 @@ from alwidget.learners.tokens import Tokeniser, Tokens, model_errors, quiet_tran
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["MaskedLM", "WithSurprisal", "chosen_tokens", "masked_head"]
+__all__ = [
+    "MaskedLM",
+    "NoMaskedHeadError",
+    "WithSurprisal",
+    "chosen_tokens",
+    "logits_at",
+    "masked_head",
+    "masked_model",
+]
 
 SHARE = 0.15
 LEAST_LENGTH = 8
@@ -46,7 +54,7 @@ OFFSET_POSITIONS = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 """Their positions begin after the padding's."""
 
 
-class _NoMaskedHeadError(ModelError, AttributeError):
+class NoMaskedHeadError(ModelError, AttributeError):
     """The model is no masked language model; an `AttributeError` too, so that `hasattr` answers False."""
 
 
@@ -82,28 +90,14 @@ class MaskedLM:
         if self._model is not None:
             return
         import torch
-        from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModelForMaskedLM
 
-        with bounded_threads(), quiet_transformers(), model_errors(self.folder), torch.random.fork_rng(devices=[]):
-            config = AutoConfig.from_pretrained(str(self.folder), local_files_only=True, trust_remote_code=False)
-            if config.__class__ not in MODEL_FOR_MASKED_LM_MAPPING or getattr(config, "is_encoder_decoder", False):
-                raise _lacking(self.folder, [], config.model_type)
-            model, told = AutoModelForMaskedLM.from_pretrained(
-                str(self.folder),
-                config=config,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
-            )
-        # of weights that are tied only the first name counts: the other may be missing
-        missing = sorted(set(told["missing_keys"]) & {name for name, _ in model.named_parameters()})
-        if missing:
-            raise _lacking(self.folder, missing, config.model_type)
+        with bounded_threads():
+            model = masked_model(self.folder)
+        config = model.config
         self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._positions = int(getattr(config, "max_position_embeddings", 0) or 512)
         self._positions -= 2 * (config.model_type in OFFSET_POSITIONS)
-        self._model = model.to(self.device, dtype=torch.float32).eval().requires_grad_(requires_grad=False)
+        self._model = model.to(self.device)
 
     def surprisal(self, documents: Batch, *, seed: int, length: int = 128, stop: Stop | None = None) -> csr_array:
         """Return ``-log p(token | document)`` for some tokens of each document (ALPS, Yuan, Lin & Boyd-Graber 2020).
@@ -190,35 +184,10 @@ class MaskedLM:
         places = torch.from_numpy(at).to(self.device)
         targets = tensors["input_ids"].reshape(-1)[places]
         with torch.inference_mode():
-            logits = self._logits(tensors, places).float()
+            logits = logits_at(self._model, tensors, places)[0].float()
             found = logits.logsumexp(-1) - logits.gather(1, targets[:, None])[:, 0]
         losses: np.ndarray = found.clamp(min=0).cpu().numpy()
         return losses
-
-    def _logits(self, tensors: dict[str, Any], places: Any) -> Any:
-        """Return scores of the vocabulary (k, V) at some places; the head, as wide as the vocabulary, sees only those.
-
-        Whatever the architecture calls its head, it is what runs after the base model: so the base model is made to
-        hand on the chosen vectors alone.
-        """
-
-        def narrowed(_module: Any, _given: Any, output: Any) -> Any:
-            hidden = output[0]
-            some = hidden.reshape(-1, hidden.shape[-1])[places][None]
-            if isinstance(output, tuple):
-                return (some, *output[1:])
-            output["last_hidden_state"] = some
-            return output
-
-        base = self._model.base_model
-        hook = base.register_forward_hook(narrowed) if base is not self._model else None
-        try:
-            logits = self._model(**tensors).logits
-        finally:
-            if hook is not None:
-                hook.remove()
-        logits = logits.reshape(-1, logits.shape[-1])
-        return logits if len(logits) == len(places) else logits[places]
 
     def _tokenised(self, documents: Batch, length: int, stop: Stop | None) -> Tokens:
         return self._tokeniser(length)(documents.texts, documents.pairs, stop=stop)
@@ -237,7 +206,7 @@ class MaskedLM:
 class WithSurprisal:
     """Mix-in for learners that stand on a transformer's folder; they say which in `_masked_folder`."""
 
-    _masked: MaskedLM | _NoMaskedHeadError | None = None
+    _masked: MaskedLM | NoMaskedHeadError | None = None
 
     def _masked_folder(self) -> tuple[Path, str | None]:
         """Return the folder, and the device to run it on."""
@@ -268,12 +237,12 @@ class WithSurprisal:
             masked = MaskedLM(folder, device=device)
             try:
                 masked.load()
-            except _NoMaskedHeadError as error:
+            except NoMaskedHeadError as error:
                 self._masked = error
                 raise
             self._masked = masked
-        if isinstance(self._masked, _NoMaskedHeadError):
-            raise _NoMaskedHeadError(*self._masked.args)
+        if isinstance(self._masked, NoMaskedHeadError):
+            raise NoMaskedHeadError(*self._masked.args)
         return self._masked.surprisal
 
 
@@ -300,6 +269,64 @@ def _weight_names(file: Path) -> list[str]:
         return list(json.loads(opened.read(min(size, LONGEST_HEADER))))
 
 
+def masked_model(folder: Path) -> Any:
+    """Return a masked language model in single precision, in eval mode, on the CPU; its weights want no gradient.
+
+    Raises
+    ------
+    alwidget.errors.ModelError
+        As for `MaskedLM.load`.
+    """
+    import torch
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig, AutoModelForMaskedLM
+
+    with quiet_transformers(), model_errors(folder), torch.random.fork_rng(devices=[]):
+        config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        if config.__class__ not in MODEL_FOR_MASKED_LM_MAPPING or getattr(config, "is_encoder_decoder", False):
+            raise _lacking(folder, [], config.model_type)
+        model, told = AutoModelForMaskedLM.from_pretrained(
+            str(folder),
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    # of weights that are tied only the first name counts: the other may be missing
+    missing = sorted(set(told["missing_keys"]) & {name for name, _ in model.named_parameters()})
+    if missing:
+        raise _lacking(folder, missing, config.model_type)
+    return model.to(torch.float32).eval().requires_grad_(requires_grad=False)
+
+
+def logits_at(model: Any, tensors: dict[str, Any], places: Any) -> tuple[Any, Any]:
+    """Return scores of the vocabulary (k, V) at some places, counted row by row, and the last states (n, length, d).
+
+    The head, as wide as the vocabulary, sees only those places. Whatever the architecture calls its head, it is what
+    runs after the base model: so the base model is made to hand on the chosen vectors alone.
+    """
+    seen: list[Any] = []
+
+    def narrowed(_module: Any, _given: Any, output: Any) -> Any:
+        hidden = output[0]
+        seen.append(hidden)
+        some = hidden.reshape(-1, hidden.shape[-1])[places][None]
+        if isinstance(output, tuple):
+            return (some, *output[1:])
+        output["last_hidden_state"] = some
+        return output
+
+    base = model.base_model
+    hook = base.register_forward_hook(narrowed) if base is not model else None
+    try:
+        logits = model(**tensors).logits
+    finally:
+        if hook is not None:
+            hook.remove()
+    logits = logits.reshape(-1, logits.shape[-1])
+    return (logits if len(logits) == len(places) else logits[places]), (seen[0] if seen else None)
+
+
 def chosen_tokens(ids: np.ndarray, special: np.ndarray, key: bytes, seed: int) -> np.ndarray:
     """Return the places of a document's tokens that are looked at, ascending, int64.
 
@@ -318,10 +345,10 @@ def chosen_tokens(ids: np.ndarray, special: np.ndarray, key: bytes, seed: int) -
     return some if len(some) else places[[int(rng.integers(len(places)))]]
 
 
-def _lacking(folder: Path, missing: list[str], kind: str) -> _NoMaskedHeadError:
+def _lacking(folder: Path, missing: list[str], kind: str) -> NoMaskedHeadError:
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     why = f"its weights lack {missing[0]}{more}" if missing else f"a {kind} is none"
-    return _NoMaskedHeadError(
+    return NoMaskedHeadError(
         f"{folder.name} is no masked language model: {why}. Surprisal (for ALPS) needs one with its head, such as "
         "bert-base-cased or roberta-base."
     )

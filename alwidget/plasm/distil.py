@@ -1,0 +1,360 @@
+"""A small student of a large encoder, taught on texts without labels: what chooses fast, while the large one serves."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alwidget._version import __version__
+from alwidget.errors import ArgumentError, Cancelled
+from alwidget.learners.base import Progress, Stop
+from alwidget.plasm.corpus import Corpus, Reading
+from alwidget.plasm.folders import CHECKPOINTS, claim, fingerprint_of, models_dir, write_report
+from alwidget.plasm.models import Given, find
+from alwidget.plasm.telling import told
+
+if TYPE_CHECKING:
+    from alwidget.plasm.training import Training
+
+__all__ = ["Distillation", "Distilled", "Teaching", "distill"]
+
+REPORT = "distilled.json"
+SPEED_TEXTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """What a student is told, and how it learns.
+
+    Attributes
+    ----------
+    soft_targets, words, states, vectors
+        Weights of the losses: T²·KL of the scores over the vocabulary, the hidden words themselves, 1 - cos of the
+        last hidden states, and the squared distance of the texts' vectors by the squared length of the teacher's. The
+        first three are averaged over the tokens that are not padding (the second over those that are hidden), the last
+        over the texts; the first two need a teacher with a head over its vocabulary.
+    temperature
+        T.
+    learning_rate, batch_size
+        Peak rate of AdamW, and texts a step.
+    max_length
+        Tokens a text may have; None: as many as the teacher reads in a session.
+    """
+
+    soft_targets: float = 5.0
+    words: float = 2.0
+    states: float = 1.0
+    vectors: float = 1.0
+    temperature: float = 2.0
+    learning_rate: float = 5e-4
+    batch_size: int = 32
+    max_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """A student.
+
+    Attributes
+    ----------
+    folder
+        A model folder that transformers and ``model="encoder:FOLDER"`` load.
+    report
+        What ``distilled.json`` in it says: layers, sizes, documents a second, agreement before and after, losses.
+    """
+
+    folder: Path
+    report: dict[str, Any]
+
+    @property
+    def model(self) -> str:
+        """What to give as ``model=`` to `alwidget.annotate`: fine-tuned with a GPU, frozen without."""
+        return str(self.folder)
+
+    def summary(self) -> str:
+        """Return the report in some lines."""
+        told, r = [], self.report
+        sizes, speed, both = r["size"], r["speed"], r["agreement"]
+        for who in ("teacher", "student"):
+            told.append(
+                f"{who}: {sizes[who]['layers']} layers, {sizes[who]['parameters'] / 1e6:.1f} M parameters, "
+                f"{sizes[who]['megabytes']:.0f} MB, {speed[who]:.0f} documents/s ({speed['device']})"
+            )
+        for when in ("before", "after"):
+            a = both[when]
+            told.append(
+                f"agreement {when}: cosine {a['cosine']:.3f}, rank correlation {a['rank_correlation']:.3f}, "
+                f"same neighbours {a['neighbours']:.0%}"
+            )
+        told.append(f"trained on {r['pool']['trained']:,} texts, {r['steps']:,} steps in {r['seconds']:.0f} s")
+        return "\n".join(told)
+
+
+def distill(
+    teacher: str | Path,
+    pool: Any,
+    *,
+    layers: int = 3,
+    out: str | Path | None = None,
+    epochs: float = 3.0,
+    steps: int | None = None,
+    student: str | Path | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    progress: bool | Progress = True,
+    resume: bool = True,
+    checkpoint_every: int = 100,
+    stop: Stop | None = None,
+    **teaching: Any,
+) -> Distilled:
+    """Make a small student of an encoder on texts without labels (Hinton et al. 2015; Sanh et al. 2019).
+
+    The student is the teacher with fewer layers, evenly spaced from the first to the last, and the same width,
+    vocabulary and word vectors, which stay as they are. Then it is told what the teacher makes of the texts: its
+    hidden states and sentence vectors, and where the teacher has a head over its vocabulary, what it thinks of every
+    word while some are hidden. A tenth of the texts, at most 500, is never trained on, and says how far both agree.
+
+    Parameters
+    ----------
+    teacher
+        A hub name, the path of a model folder, or ``"encoder:NAME"``.
+    pool
+        A `alwidget.Pool`, or what it can be loaded from: texts, a path, a data frame. At least 10 different texts.
+    layers
+        How many layers the student has.
+    out
+        The folder of the student; by default one in the cache, found again by the same call.
+    epochs, steps
+        How often every text is read; or the number of steps, whatever the number of texts.
+    student
+        A model to start from in place of the teacher's layers, such as an earlier student. It must read the same words.
+    seed
+        Everything random follows from it; the same machine gives the same weights.
+    device
+        ``"cpu"``, ``"cuda"``…; by default a GPU if there is one, where training is in bfloat16.
+    progress
+        True shows a bar, False nothing; or a function of phase, done and total.
+    resume
+        Go on where an earlier call with the same arguments was stopped or killed, and return its student if it was
+        finished. False begins anew.
+    checkpoint_every
+        Steps between checkpoints.
+    stop
+        A token to cancel with from another thread.
+    **teaching
+        The fields of `alwidget.plasm.distil.Teaching`.
+
+    Returns
+    -------
+    Distilled
+
+    Raises
+    ------
+    alwidget.errors.ModelError
+        The teacher cannot be had, has no layers that can be left out, or the student reads other words.
+    alwidget.errors.ArgumentError
+        An argument cannot be used, or `out` is taken.
+    alwidget.errors.Cancelled
+        `stop` was set. The next call goes on from here.
+
+    Examples
+    --------
+    >>> import alwidget as alw
+    >>> student = alw.distill("all-MiniLM-L6-v2", "reviews.csv", layers=3)  # doctest: +SKIP
+    >>> session = alw.annotate("reviews.csv", model=student.model)  # doctest: +SKIP
+    """
+    try:
+        how = Teaching(**teaching)
+    except TypeError as error:
+        message = f"These options of distilling cannot be used: {error}."
+        raise ArgumentError(message) from error
+    with told(progress) as tell:
+        given = find(teacher, stop=stop, progress=tell)
+        start = None if student is None else find(student, stop=stop, progress=tell)
+        job = Distillation(
+            given,
+            Corpus(pool, seed=seed),
+            layers=layers,
+            out=None if out is None else Path(out),
+            epochs=epochs,
+            steps=steps,
+            start=start,
+            seed=seed,
+            device=device,
+            every=checkpoint_every,
+            how=how,
+        )
+        return job.whole(stop, tell, resume=resume)
+
+
+class Distillation:
+    """One distillation, which can be done in slices: `claim` its folder, `prepare`, `advance` until done, `finish`."""
+
+    def __init__(
+        self,
+        teacher: Given,
+        corpus: Corpus,
+        *,
+        layers: int = 3,
+        out: Path | None = None,
+        epochs: float = 3.0,
+        steps: int | None = None,
+        start: Given | None = None,
+        seed: int = 0,
+        device: str | None = None,
+        every: int = 100,
+        how: Teaching | None = None,
+    ) -> None:
+        from alwidget.learners.encoder import folder_identity
+
+        self._teacher, self._corpus, self._layers, self._start = teacher, corpus, layers, start
+        self._how, self._seed, self._every, self._device = how or Teaching(), seed, every, device
+        counted = Reading(corpus, None, batch_size=self._how.batch_size, seed=seed).steps_an_epoch
+        self._steps = max(1, math.ceil(epochs * counted)) if steps is None else steps
+        self._identity = folder_identity(teacher.folder)
+        self.fingerprint = fingerprint_of(
+            what="distilled/1",
+            teacher=self._identity,
+            start=None if start is None else folder_identity(start.folder),
+            layers=layers,
+            steps=self._steps,
+            seed=seed,
+            texts=corpus.fingerprint,
+            teaching=asdict(self._how),
+        )
+        self.out = out or students_of(teacher.folder, layers) / self.fingerprint[:16]
+        self._training: Training | None = None
+        self._teach: Any = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the training is done, or was done before."""
+        return self._training is not None and self._training.done
+
+    def claim(self, *, resume: bool = True) -> Distilled | None:
+        """Make the folder this run's own; return the student if it is finished."""
+        report = claim(self.out, self.fingerprint, report=REPORT, resume=resume)
+        return None if report is None else Distilled(self.out, report)
+
+    def whole(self, stop: Stop | None, progress: Progress | None, *, resume: bool) -> Distilled:
+        """Do all of it, and keep what was done if it is cancelled or interrupted."""
+        finished = self.claim(resume=resume)
+        if finished is not None:
+            return finished
+        self.prepare(stop, progress)
+        try:
+            self.advance(stop, progress)
+        except Cancelled:
+            self.keep()
+            raise
+        return self.finish(stop, progress)
+
+    def prepare(self, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Load teacher and student, and take up what was done before; idempotent."""
+        if self._training is not None:
+            return
+        from alwidget.learners.checkpoints import loading
+        from alwidget.plasm.teaching import Lesson, planned
+
+        with loading(self._teacher.name, stop, progress):
+            self._teach = Lesson(
+                self._teacher.folder,
+                layers=self._layers,
+                start=None if self._start is None else self._start.folder,
+                how=self._how,
+                device=self._device,
+            )
+            plan = planned(self._teach, self._how, steps=self._steps, every=self._every, seed=self._seed)
+        from alwidget.plasm.training import Training
+
+        read = Reading(self._corpus, self._teach.tokenise, batch_size=plan.batch_size, seed=self._seed)
+        training = Training(self._teach, read, plan, self.out / CHECKPOINTS, self.fingerprint)
+        training.resume()
+        self._training = training
+
+    def advance(self, stop: Stop | None = None, progress: Progress | None = None) -> None:
+        """Train until it is done; after `Cancelled` the next call goes on where this one ended."""
+        self._ready().run(stop, progress)
+
+    def keep(self) -> None:
+        """Write a checkpoint now."""
+        if self._training is not None:
+            with suppress(OSError):
+                self._training.save()
+
+    def finish(self, stop: Stop | None = None, progress: Progress | None = None) -> Distilled:
+        """Write the student and measure it."""
+        from alwidget.plasm.student import save_model
+
+        training = self._ready()
+        if progress is not None:
+            progress("measuring", 0, 1)
+        save_model(self._teach.model, self.out, self._teacher.folder)
+        report = {
+            "format": "alwidget-distilled/1",
+            "fingerprint": self.fingerprint,
+            "teacher": {"name": self._teacher.name, "identity": self._identity},
+            "kept_layers": list(self._teach.kept),
+            "teaching": asdict(self._how),
+            "steps": self._steps,
+            "seed": self._seed,
+            "pool": {
+                "name": self._corpus.pool.name,
+                "documents": len(self._corpus.pool),
+                "trained": len(self._corpus.trained),
+                "held_out": len(self._corpus.held_out),
+            },
+            **self._measured(stop),
+            "losses": training.history.lines,
+            "seconds": round(training.history.seconds, 1),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "alwidget": __version__,
+        }
+        write_report(self.out, REPORT, report)
+        return Distilled(self.out, report)
+
+    def _measured(self, stop: Stop | None) -> dict[str, Any]:
+        """Return sizes, speeds, and the agreement with the teacher on texts that were not trained on."""
+        from alwidget.learners.encoder import Encoder
+        from alwidget.plasm.agreement import agreement, size_of, speeds
+        from alwidget.plasm.student import save_model
+
+        texts = self._corpus.texts(self._corpus.held_out)
+        with tempfile.TemporaryDirectory(dir=self.out) as place:
+            untrained = Path(place)
+            save_model(self._teach.untrained(), untrained, self._teacher.folder)
+            teacher, before, after = (
+                Encoder(folder, device=self._device) for folder in (self._teacher.folder, untrained, self.out)
+            )
+            wanted = teacher.encode(texts, stop=stop)
+            agreements = {
+                "texts": len(texts),
+                "before": agreement(wanted, before.encode(texts, stop=stop)),
+                "after": agreement(wanted, after.encode(texts, stop=stop)),
+            }
+        few = texts[:SPEED_TEXTS]
+        slow, fast = speeds([teacher, after], few, stop=stop)
+        sizes = {
+            "teacher": size_of(self._teach.teacher, self._teacher.folder),
+            "student": size_of(self._teach.model, self.out),
+        }
+        speed = {"documents": len(few), "device": str(teacher.device), "teacher": slow, "student": fast}
+        return {"size": sizes, "speed": {**speed, "times": round(fast / max(slow, 1e-9), 2)}, "agreement": agreements}
+
+    def _ready(self) -> Training:
+        if self._training is None:
+            message = "Nothing is loaded yet; call prepare first."
+            raise RuntimeError(message)
+        return self._training
+
+
+def students_of(teacher: Path, layers: int) -> Path:
+    """Return the folder in the cache of all students of a teacher with so many layers."""
+    from alwidget.learners.encoder import folder_identity
+
+    return models_dir() / f"distilled-{folder_identity(teacher)[:16]}-{layers}"

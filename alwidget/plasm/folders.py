@@ -1,0 +1,88 @@
+"""Where trained models go: never over something that somebody else put there, and found again by what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from alwidget.errors import ArgumentError
+from alwidget.learners.cache import default_cache_dir
+from alwidget.learners.checkpoints import write_json
+
+__all__ = ["CHECKPOINTS", "claim", "fingerprint_of", "models_dir", "read_report", "write_report"]
+
+CHECKPOINTS = "training"
+"""The folder of the checkpoints inside of the folder of the model; removed once that is written."""
+STARTED = "started.json"
+OURS = ("distilled.json", "adapted.json")
+
+
+def models_dir() -> Path:
+    """Return the folder of models that were made here: ``$ALWIDGET_CACHE/models``, else in the user's cache folder."""
+    return default_cache_dir().parent / "models"
+
+
+def fingerprint_of(**parts: Any) -> str:
+    """Return 32 hex digits that stand for everything that the outcome depends on."""
+    whole = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
+
+
+def claim(out: Path, fingerprint: str, *, report: str, resume: bool) -> dict[str, Any] | None:
+    """Make `out` the folder of this run; return its report if the run was finished before.
+
+    Raises
+    ------
+    alwidget.errors.ArgumentError
+        The folder holds something else: files of somebody's, or a run with other arguments while `resume` is set.
+    """
+    there = sorted(p.name for p in out.iterdir()) if out.is_dir() else []
+    ours = any(name in there for name in (STARTED, *OURS)) or not there
+    if out.exists() and not (out.is_dir() and ours):
+        shown = ", ".join(there[:4]) or "a file"
+        message = f'out="{out}" is taken ({shown}); give a folder that is empty or not there yet.'
+        raise ArgumentError(message)
+    if there and not resume:
+        shutil.rmtree(out)
+        there = []
+    known = _fingerprint_in(out)
+    if there and known != fingerprint:
+        message = (
+            f'out="{out}" holds a model of other arguments or other texts; give another folder, or resume=False to '
+            "replace it."
+        )
+        raise ArgumentError(message)
+    done = read_report(out, report)
+    if done is None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / STARTED, {"fingerprint": fingerprint})
+    return done
+
+
+def read_report(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return the report of a finished run, or None."""
+    try:
+        found = json.loads((folder / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "fingerprint" in found else None
+
+
+def write_report(folder: Path, name: str, report: dict[str, Any]) -> None:
+    """Write what is known of a model beside it, at once and last: its presence says that the model is whole."""
+    part = folder / f"{name}.part"
+    write_json(part, report)
+    part.replace(folder / name)
+    (folder / STARTED).unlink(missing_ok=True)
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def _fingerprint_in(out: Path) -> str | None:
+    for name in (*OURS, STARTED):
+        found = read_report(out, name)
+        if found is not None:
+            return str(found["fingerprint"])
+    return None
