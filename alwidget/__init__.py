@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from alwidget.learners import Learner
     from alwidget.log import load_annotations
     from alwidget.opening import annotate, open
+    from alwidget.plasm.adapt import adapt
+    from alwidget.plasm.distil import distill
     from alwidget.pool import Pool
     from alwidget.session import Session
     from alwidget.strategies import Ranked, Schedule, Strategy
@@ -35,8 +37,10 @@ __all__ = [
     "Session",
     "Strategy",
     "__version__",
+    "adapt",
     "annotate",
     "datasets",
+    "distill",
     "errors",
     "load_annotations",
     "open",
@@ -50,7 +54,9 @@ _HOMES = {
     "Schedule": "alwidget.strategies",
     "Session": "alwidget.session",
     "Strategy": "alwidget.strategies",
+    "adapt": "alwidget.plasm.adapt",
     "annotate": "alwidget.opening",
+    "distill": "alwidget.plasm.distil",
     "load_annotations": "alwidget.log",
     "open": "alwidget.opening",
 }

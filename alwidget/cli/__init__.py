@@ -1,4 +1,4 @@
-"""The command line: ``alwidget demo | export | check | info``."""
+"""The command line: ``alwidget demo | export | check | distill | adapt | info``."""
 
 from __future__ import annotations
 

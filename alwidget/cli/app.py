@@ -20,7 +20,7 @@ from alwidget.errors import AlwidgetError, near_miss
 __all__ = ["main", "parser"]
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
-COMMANDS = ("demo", "export", "check", "info")
+COMMANDS = ("demo", "export", "check", "distill", "adapt", "info")
 TASKS = ("classification", "multilabel", "tagging", "generation")
 
 
@@ -105,6 +105,31 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--repair", action="store_true", help="set broken lines aside, in log/broken/, and write anew")
     check.set_defaults(run=_check)
 
+    distill = commands.add_parser(
+        "distill",
+        parents=[common],
+        help="make a small student of an encoder on documents without labels",
+        description="Make a small student of an encoder: some of its layers, taught on documents without labels what "
+        "the whole makes of them. The last line printed is its folder, for model= and for transformers.",
+    )
+    distill.add_argument("teacher", metavar="TEACHER", help="a hub name or a folder")
+    distill.add_argument("documents", metavar="DOCUMENTS", help="a file or folder, as for alw.annotate")
+    distill.add_argument("--layers", type=_positive, default=3, metavar="N", help="layers of the student, default 3")
+    _add_training(distill)
+    distill.set_defaults(run=_distill)
+
+    adapt = commands.add_parser(
+        "adapt",
+        parents=[common],
+        help="let a masked language model read documents before they are labelled",
+        description="Let a masked language model go on guessing hidden words, of documents without labels. The last "
+        "line printed is the folder of the model, for model= and for transformers.",
+    )
+    adapt.add_argument("model", metavar="MODEL", help="a hub name or a folder")
+    adapt.add_argument("documents", metavar="DOCUMENTS", help="a file or folder, as for alw.annotate")
+    _add_training(adapt)
+    adapt.set_defaults(run=_adapt)
+
     info = commands.add_parser(
         "info", parents=[common], help="versions, devices, caches, and the model that auto takes"
     )
@@ -129,6 +154,17 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     page = demo.add_argument_group("without --simulate")
     page.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     page.add_argument("--port", type=int, metavar="N", help="JupyterLab's port")
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--output", "-o", metavar="DIR", help="the folder of the model; default: one in the cache")
+    command.add_argument("--text", metavar="COLUMN", help="the column with the texts; default: found by its name")
+    command.add_argument("--epochs", type=float, default=3.0, metavar="X", help="passes over the texts, default 3")
+    command.add_argument("--steps", type=_positive, metavar="N", help="steps, in place of epochs")
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    command.add_argument("--device", metavar="NAME", help="cpu, cuda, …; default: a GPU if there is one")
+    command.add_argument("--fresh", action="store_true", help="begin anew where an earlier run was stopped or is done")
+    command.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def _positive(text: str) -> int:
@@ -162,6 +198,18 @@ def _check(given: argparse.Namespace) -> int:
     from alwidget.cli.sessions import check
 
     return check(given)
+
+
+def _distill(given: argparse.Namespace) -> int:
+    from alwidget.cli.training import distill
+
+    return distill(given)
+
+
+def _adapt(given: argparse.Namespace) -> int:
+    from alwidget.cli.training import adapt
+
+    return adapt(given)
 
 
 def _info(given: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 
 from alwidget.engine.desk import Desk
 from alwidget.engine.drafting import Drafting
+from alwidget.engine.improving import improve, improves
 from alwidget.engine.jobs import Jobs
 from alwidget.engine.loading import Loading
 from alwidget.engine.pace import Pace
@@ -259,15 +260,19 @@ class Engine:
                 self._guarded(self._ready)
             while not self._closing:
                 with self._changed:
-                    while self._idle():
+                    while idle := self._idle():
                         self._running = False
                         self._changed.notify_all()
+                        if self._improves():
+                            break
                         self._changed.wait()
                     if self._closing:
                         break
-                    self._running = True
+                    self._running = not idle
                     job = self._jobs.take()
-                if job is not None:
+                if idle:
+                    self._guarded(self._improve)
+                elif job is not None:
                     job.do(self._ready)
                 elif self._due() and self._readable():
                     self._guarded(lambda: self._round(within=self._warmup.ready(), size=self.pace.live))
@@ -305,6 +310,18 @@ class Engine:
 
     def _drafts(self) -> bool:
         return not self._paused and self._fitted and self.voice.state != "failed" and self.drafting.due()
+
+    def _improves(self) -> bool:
+        """Whether the model can make itself better while there is nothing to do. Called with the lock held."""
+        return not (self._closing or self._paused or self.voice.state == "failed") and improves(self._learner)
+
+    def _improve(self) -> None:
+        """Let the model make itself better; once it has, a round shows what it has become."""
+        if improve(self._learner, self._pool, self._warmup, self._begin(pausable=True, yields=True)):
+            with self._lock:
+                self._memo.clear()
+                self._requested = True
+            self.voice.tell("status")
 
     def _begin(self, *, pausable: bool = False, yields: bool = False) -> Stop:
         """Return the token of what begins now; what yields ends as soon as a round or a job waits."""

@@ -28,7 +28,7 @@ class Warmup:
     """
 
     def __init__(self, pool: Pool, seed: int, *, words: bool = False) -> None:
-        self._pool, self._seed, self._words = pool, seed, words
+        self._pool, self._seed, self.words = pool, seed, words
         self._target = min(len(pool), TARGET)
         self._order: np.ndarray | None = None
         self._done = 0
@@ -55,7 +55,7 @@ class Warmup:
         """Read the next documents and return how many are read, of how many."""
         if self._order is None:
             self._order = reading_order(len(self._pool), self._seed)
-        part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK], words=self._words)
+        part = lazy_batch(self._pool, self._order[self._done : self._done + CHUNK], words=self.words)
         learner.embed(part, stop=stop)
         if self._keeps is None:
             self._keeps = bool(learner.embedded(part).all())

@@ -68,10 +68,10 @@ def make(
     ----------
     model
         ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"encoder:NAME+mlp"`` (a small network on the frozen vectors),
-        ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen without), or a `Learner` of your own. NAME is a
-        hub name or a path. Entities have ``"bilstm-crf"`` and no ``"tf-idf"``; for written text NAME is an
-        encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL`` stands in for ``"auto"`` where it is set and can learn
-        the task.
+        ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen without), ``"distilled:TEACHER"`` (its small
+        student, likewise), or a `Learner` of your own. NAME is a hub name or a path. Entities have ``"bilstm-crf"``
+        and no ``"tf-idf"``; for written text NAME is an encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL``
+        stands in for ``"auto"`` where it is set and can learn the task.
     task
         ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     cache_dir
@@ -105,6 +105,10 @@ def make(
         why = f"{how(wanted.kind, task)}, as asked for{hint}"
         return Choice(build(Found(wanted.kind, wanted.kind, None, why), task, device=device), _capital(why))
     chooser = _Chooser(wanted, task, device, hint)
+    if wanted.kind == "distilled":
+        from alwidget.learners.distilled import Distilled
+
+        return Choice(Distilled(name.strip(), chooser, task, cache_dir=cache_dir, device=device))
     return Choice(Resolving(name.strip(), chooser, task, cache_dir=cache_dir, device=device))
 
 
@@ -113,13 +117,14 @@ class _Chooser:
 
     def __init__(self, wanted: Wanted, task: str, device: str | None, hint: str) -> None:
         self._wanted, self._task, self._device, self._hint = wanted, task, device, hint
+        self.teacher: Path | None = None
 
     def at_once(self) -> Found | None:
         """Return what can be said without asking anybody; None where that must wait."""
         gpu = _gpu_for_sure(self._device)
         if gpu is None and self._wanted.kind not in {"encoder", "finetune"}:
             return None
-        return self._choose(gpu=bool(gpu), fetch=_refuse if hub.offline_asked() else None)
+        return self._choose(gpu=bool(gpu), fetch=_refuse if hub.offline_asked() else None, at_once=True)
 
     def thoroughly(self, stop: Stop | None, progress: Progress | None) -> Found:
         """Return the best there is; may ask the hub, and always finds something."""
@@ -144,15 +149,17 @@ class _Chooser:
         """Whether another model may stand in: not for a folder that the person named."""
         return self._wanted.folder is None
 
-    def _choose(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
+    def _choose(self, *, gpu: bool, fetch: Fetch | None, at_once: bool = False) -> Found | None:
         wanted = self._wanted
         if wanted.kind == "auto":
             return self._best(gpu=gpu, fetch=fetch)
         kind = wanted.kind
-        if kind == "any":
+        if kind in {"any", "distilled"}:
             kind = "finetune" if gpu or self._task == "generation" else "encoder"
         way = how(kind, self._task, mlp=wanted.mlp)
         if wanted.folder is not None:
+            if wanted.kind == "distilled":
+                return self._student(kind, wanted.folder, at_once=at_once)
             why = f"{wanted.name}, {way}, as asked for{self._hint}"
             return Found(kind, wanted.name, wanted.folder, why, mlp=wanted.mlp)
         folder, where = _local(wanted.name)
@@ -163,8 +170,31 @@ class _Chooser:
                 folder, where = fetch(wanted.name), "from the hub"
             except ModelError as error:
                 return self.after(f"{error}, and it is not in the cache" if _short(error) else str(error))
+        if wanted.kind == "distilled":
+            return self._student(kind, folder, at_once=at_once)
         why = f"{wanted.name} {where}, {way}, as asked for{self._hint}"
         return Found(kind, _tail(wanted.name), folder, why, mlp=wanted.mlp)
+
+    def _student(self, kind: str, teacher: Path, *, at_once: bool) -> Found | None:
+        """Return the newest student of a teacher; while there is none, some of its layers, which takes a moment."""
+        from alwidget.plasm import acquirer
+
+        self.teacher = teacher
+        found = acquirer.newest(teacher)
+        if found is None and at_once:
+            return None
+        name = f"{_tail(self._wanted.name)} distilled"
+        if found is not None:
+            why = f"a student of {self._wanted.name} from the cache, {how(kind, self._task)}"
+            return Found(kind, name, found, why)
+        try:
+            found = acquirer.untrained(teacher)
+        except ModelError as error:
+            if not self.may_fall_back:
+                raise
+            return self.after(str(error))
+        why = f"some layers of {self._wanted.name}, {how(kind, self._task)}, until its student has learned"
+        return Found(kind, name, found, why)
 
     def _best(self, *, gpu: bool, fetch: Fetch | None) -> Found | None:
         because = "there is a GPU" if gpu else "no GPU here"

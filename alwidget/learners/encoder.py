@@ -260,9 +260,10 @@ def _read_model(folder: Path) -> tuple[Any, int]:
     import torch
     from transformers import AutoModel
 
-    model = AutoModel.from_pretrained(
-        str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
-    ).to(torch.float32)
+    with torch.random.fork_rng(devices=[]):  # a pooler that the folder lacks is drawn, though nobody uses it
+        model = AutoModel.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False, use_safetensors=True
+        ).to(torch.float32)
     if model.config.is_encoder_decoder:
         model = model.get_encoder()
     limit = int(getattr(model.config, "max_position_embeddings", 0) or 512)

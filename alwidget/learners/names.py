@@ -14,14 +14,14 @@ from alwidget.learners.hub import is_model_folder
 __all__ = ["KEYWORDS", "SPELLINGS", "Wanted", "read_name"]
 
 KEYWORDS = {
-    "classification": ("auto", "tf-idf", "encoder:NAME", "encoder:NAME+mlp", "finetune:NAME"),
-    "multilabel": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME"),
-    "tagging": ("auto", "bilstm-crf", "encoder:NAME", "finetune:NAME"),
+    "classification": ("auto", "tf-idf", "encoder:NAME", "encoder:NAME+mlp", "finetune:NAME", "distilled:TEACHER"),
+    "multilabel": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME", "distilled:TEACHER"),
+    "tagging": ("auto", "bilstm-crf", "encoder:NAME", "finetune:NAME", "distilled:TEACHER"),
     "generation": ("auto", "encoder:NAME", "finetune:NAME"),
 }
 """What may be typed for each task, besides a hub name and a path."""
-PLANNED = ("textcnn", "distilled:")
-KINDS = ("encoder", "finetune")
+PLANNED = ("textcnn",)
+KINDS = ("encoder", "finetune", "distilled")
 MLP = "+mlp"
 SPELLINGS = {
     "auto": "auto",
@@ -40,8 +40,8 @@ class Wanted:
     Attributes
     ----------
     kind
-        ``"auto"``, ``"tf-idf"``, ``"bilstm-crf"``, ``"encoder"``, ``"finetune"``, or ``"any"`` for a bare name:
-        fine-tuned where there is a GPU, frozen where there is none.
+        ``"auto"``, ``"tf-idf"``, ``"bilstm-crf"``, ``"encoder"``, ``"finetune"``, ``"distilled"``, or ``"any"`` for a
+        bare name: fine-tuned where there is a GPU, frozen where there is none.
     name
         The hub name, or the folder's name.
     folder
@@ -90,6 +90,9 @@ def read_name(model: str, task: str = "classification") -> Wanted:
     if text.endswith(MLP) and not Path(text.partition(":")[2] or text).is_dir():
         return _with_mlp(text, task)
     kind, colon, rest = text.partition(":")
+    if colon and kind in KINDS and not any(keyword.startswith(text[: len(kind) + 1]) for keyword in KEYWORDS[task]):
+        message = f'model="{text}" cannot learn task="{task}"; there it can be {_shown(task)}, a hub name or a path.'
+        raise ArgumentError(message)
     if colon and kind in KINDS:
         if not rest.strip():
             message = f'model="{text}" names no model; write "{kind}:NAME" with a hub name or a path.'

@@ -19,6 +19,9 @@ __all__ = ["Resolving"]
 class Chooser(Protocol):
     """Finds a model; `alwidget.learners.auto` has the only one."""
 
+    teacher: Path | None
+    """Whose student was asked for, once it is found."""
+
     @property
     def may_fall_back(self) -> bool:
         """Whether another model may stand in for the one that was asked for."""

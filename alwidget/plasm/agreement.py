@@ -16,7 +16,6 @@ __all__ = ["agreement", "size_of", "speeds"]
 
 NEIGHBOURS = 10
 TURNS = 3
-LEAST = 3
 
 
 def agreement(teacher: np.ndarray, student: np.ndarray, *, neighbours: int = NEIGHBOURS) -> dict[str, float]:
@@ -25,16 +24,16 @@ def agreement(teacher: np.ndarray, student: np.ndarray, *, neighbours: int = NEI
     Parameters
     ----------
     teacher, student
-        Vectors (n, d) and (n, e); n of some hundreds, since every pair is looked at.
+        Vectors (n, d); n from 3 to some thousands, since every pair is looked at.
     neighbours
         How many nearest texts count.
 
     Returns
     -------
     dict
-        ``cosine``: the mean over the texts of the cosine of both vectors, NaN where d differs from e;
-        ``rank_correlation``: Spearman's, of the cosines of all pairs of texts; ``neighbours``: the share of the
-        nearest texts of a text that are the same ones.
+        ``cosine``: the mean over the texts of the cosine of both vectors;
+        ``rank_correlation``: Spearman's, of the cosines of all pairs of texts, 0 where these are all the same;
+        ``neighbours``: the share of the nearest texts of a text that are the same ones.
 
     Examples
     --------
@@ -45,21 +44,15 @@ def agreement(teacher: np.ndarray, student: np.ndarray, *, neighbours: int = NEI
     from scipy.stats import spearmanr
 
     a, b = (_unit(np.asarray(v, dtype=np.float64)) for v in (teacher, student))
-    cosine = float((a * b).sum(axis=1).mean()) if a.shape == b.shape else float("nan")
-    if len(a) < LEAST:
-        return {"cosine": round(cosine, 6), "rank_correlation": float("nan"), "neighbours": float("nan")}
+    cosine = float((a * b).sum(axis=1).mean())
     near_a, near_b = a @ a.T, b @ b.T
     pairs = np.triu_indices(len(a), 1)
-    ranks = float(spearmanr(near_a[pairs], near_b[pairs]).statistic)
+    flat = np.ptp(near_a[pairs]) == 0 or np.ptp(near_b[pairs]) == 0
+    ranks = 0.0 if flat else float(spearmanr(near_a[pairs], near_b[pairs]).statistic)
     count = min(neighbours, len(a) - 1)
-    same = [
-        len(set(x) & set(y)) / count for x, y in zip(_nearest(near_a, count), _nearest(near_b, count), strict=True)
-    ]
-    return {
-        "cosine": round(cosine, 6),
-        "rank_correlation": round(ranks, 6),
-        "neighbours": round(float(np.mean(same)), 6),
-    }
+    both = zip(_nearest(near_a, count), _nearest(near_b, count), strict=True)
+    same = float(np.mean([len(set(x) & set(y)) / count for x, y in both]))
+    return {"cosine": round(cosine, 6), "rank_correlation": round(ranks, 6), "neighbours": round(same, 6)}
 
 
 def speeds(models: Sequence[Encoder], texts: Sequence[str], *, stop: Stop | None = None) -> list[float]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Corpus", "Reading"]
 
 HELD_OUT, MOST_HELD_OUT = 0.1, 500
-LEAST = 10
+LEAST = 30
 AHEAD = 4096
 POOLED_BATCHES = 32
 """Batches that are tokenised and sorted by length together; their tokens are all that is in memory of the pool."""

@@ -1,30 +1,30 @@
-"""A small student of a large encoder, taught on texts without labels: what chooses fast, while the large one serves."""
+"""A small student of a large encoder, taught on texts without labels, that chooses fast what the large one learns."""
 
 from __future__ import annotations
 
-import math
 import tempfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alwidget._version import __version__
-from alwidget.errors import ArgumentError, Cancelled
+import numpy as np
+
+from alwidget.errors import ArgumentError
 from alwidget.learners.base import Progress, Stop
-from alwidget.plasm.corpus import Corpus, Reading
-from alwidget.plasm.folders import CHECKPOINTS, claim, fingerprint_of, models_dir, write_report
+from alwidget.plasm.corpus import Corpus
+from alwidget.plasm.folders import fingerprint_of, models_dir
 from alwidget.plasm.models import Given, find
+from alwidget.plasm.running import Run, steps_for
 from alwidget.plasm.telling import told
 
 if TYPE_CHECKING:
-    from alwidget.plasm.training import Training
+    from alwidget.learners.encoder import Encoder
 
 __all__ = ["Distillation", "Distilled", "Teaching", "distill"]
 
 REPORT = "distilled.json"
 SPEED_TEXTS = 200
+CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,20 @@ class Distilled:
 
     def summary(self) -> str:
         """Return the report in some lines."""
-        told, r = [], self.report
-        sizes, speed, both = r["size"], r["speed"], r["agreement"]
-        for who in ("teacher", "student"):
-            told.append(
-                f"{who}: {sizes[who]['layers']} layers, {sizes[who]['parameters'] / 1e6:.1f} M parameters, "
-                f"{sizes[who]['megabytes']:.0f} MB, {speed[who]:.0f} documents/s ({speed['device']})"
-            )
-        for when in ("before", "after"):
-            a = both[when]
-            told.append(
-                f"agreement {when}: cosine {a['cosine']:.3f}, rank correlation {a['rank_correlation']:.3f}, "
-                f"same neighbours {a['neighbours']:.0%}"
-            )
-        told.append(f"trained on {r['pool']['trained']:,} texts, {r['steps']:,} steps in {r['seconds']:.0f} s")
-        return "\n".join(told)
+        report, speed = self.report, self.report["speed"]
+        who = [
+            f"{name}: {size['layers']} layers, {size['parameters'] / 1e6:.1f} M parameters, "
+            f"{size['megabytes']:.0f} MB, {speed[name]:.0f} documents/s ({speed['device']})"
+            for name, size in report["size"].items()
+        ]
+        near = [
+            f"agreement {when}: cosine {a['cosine']:.3f}, rank correlation {a['rank_correlation']:.3f}, "
+            f"same neighbours {a['neighbours']:.0%}"
+            for when, a in report["agreement"].items()
+            if when != "texts"
+        ]
+        done = f"{report['pool']['trained']:,} texts, {report['steps']:,} steps in {report['seconds']:.0f} s"
+        return "\n".join([*who, *near, f"trained on {done}"])
 
 
 def distill(
@@ -124,7 +123,7 @@ def distill(
     teacher
         A hub name, the path of a model folder, or ``"encoder:NAME"``.
     pool
-        A `alwidget.Pool`, or what it can be loaded from: texts, a path, a data frame. At least 10 different texts.
+        A `alwidget.Pool`, or what it can be loaded from: texts, a path, a data frame. At least 30 different texts.
     layers
         How many layers the student has.
     out
@@ -132,7 +131,7 @@ def distill(
     epochs, steps
         How often every text is read; or the number of steps, whatever the number of texts.
     student
-        A model to start from in place of the teacher's layers, such as an earlier student. It must read the same words.
+        A model to start from in place of the teacher's layers, such as an earlier student; it reads the same words.
     seed
         Everything random follows from it; the same machine gives the same weights.
     device
@@ -189,11 +188,13 @@ def distill(
             every=checkpoint_every,
             how=how,
         )
-        return job.whole(stop, tell, resume=resume)
+        return Distilled(job.out, job.whole(stop, tell, resume=resume))
 
 
-class Distillation:
-    """One distillation, which can be done in slices: `claim` its folder, `prepare`, `advance` until done, `finish`."""
+class Distillation(Run):
+    """One distillation, which can be done in slices: see `alwidget.plasm.running.Run`."""
+
+    report_name = REPORT
 
     def __init__(
         self,
@@ -209,15 +210,15 @@ class Distillation:
         device: str | None = None,
         every: int = 100,
         how: Teaching | None = None,
+        timed: int = SPEED_TEXTS,
     ) -> None:
         from alwidget.learners.encoder import folder_identity
 
-        self._teacher, self._corpus, self._layers, self._start = teacher, corpus, layers, start
-        self._how, self._seed, self._every, self._device = how or Teaching(), seed, every, device
-        counted = Reading(corpus, None, batch_size=self._how.batch_size, seed=seed).steps_an_epoch
-        self._steps = max(1, math.ceil(epochs * counted)) if steps is None else steps
+        self._teacher, self._layers, self._start = teacher, layers, start
+        self._how, self._device, self._every, self._timed = how or Teaching(), device, every, timed
+        self._steps = steps_for(corpus, self._how.batch_size, epochs, steps)
         self._identity = folder_identity(teacher.folder)
-        self.fingerprint = fingerprint_of(
+        fingerprint = fingerprint_of(
             what="distilled/1",
             teacher=self._identity,
             start=None if start is None else folder_identity(start.folder),
@@ -227,96 +228,34 @@ class Distillation:
             texts=corpus.fingerprint,
             teaching=asdict(self._how),
         )
-        self.out = out or students_of(teacher.folder, layers) / self.fingerprint[:16]
-        self._training: Training | None = None
-        self._teach: Any = None
+        super().__init__(corpus, out or students_of(teacher.folder, layers) / fingerprint[:16], fingerprint, seed)
+        self._lesson: Any = None
+        self._vectors: dict[str, list[np.ndarray]] = {}
 
-    @property
-    def done(self) -> bool:
-        """Whether the training is done, or was done before."""
-        return self._training is not None and self._training.done
-
-    def claim(self, *, resume: bool = True) -> Distilled | None:
-        """Make the folder this run's own; return the student if it is finished."""
-        report = claim(self.out, self.fingerprint, report=REPORT, resume=resume)
-        return None if report is None else Distilled(self.out, report)
-
-    def whole(self, stop: Stop | None, progress: Progress | None, *, resume: bool) -> Distilled:
-        """Do all of it, and keep what was done if it is cancelled or interrupted."""
-        finished = self.claim(resume=resume)
-        if finished is not None:
-            return finished
-        self.prepare(stop, progress)
-        try:
-            self.advance(stop, progress)
-        except Cancelled:
-            self.keep()
-            raise
-        return self.finish(stop, progress)
-
-    def prepare(self, stop: Stop | None = None, progress: Progress | None = None) -> None:
-        """Load teacher and student, and take up what was done before; idempotent."""
-        if self._training is not None:
-            return
-        from alwidget.learners.checkpoints import loading
+    def _loaded(self) -> tuple[Any, Any, Any]:
         from alwidget.plasm.teaching import Lesson, planned
 
-        with loading(self._teacher.name, stop, progress):
-            self._teach = Lesson(
-                self._teacher.folder,
-                layers=self._layers,
-                start=None if self._start is None else self._start.folder,
-                how=self._how,
-                device=self._device,
-            )
-            plan = planned(self._teach, self._how, steps=self._steps, every=self._every, seed=self._seed)
-        from alwidget.plasm.training import Training
+        lesson = self._lesson = Lesson(
+            self._teacher.folder,
+            layers=self._layers,
+            start=None if self._start is None else self._start.folder,
+            how=self._how,
+            device=self._device,
+        )
+        plan = planned(lesson, self._how, steps=self._steps, every=self._every, seed=self.seed)
+        return lesson, lesson.tokenise, plan
 
-        read = Reading(self._corpus, self._teach.tokenise, batch_size=plan.batch_size, seed=self._seed)
-        training = Training(self._teach, read, plan, self.out / CHECKPOINTS, self.fingerprint)
-        training.resume()
-        self._training = training
-
-    def advance(self, stop: Stop | None = None, progress: Progress | None = None) -> None:
-        """Train until it is done; after `Cancelled` the next call goes on where this one ended."""
-        self._ready().run(stop, progress)
-
-    def keep(self) -> None:
-        """Write a checkpoint now."""
-        if self._training is not None:
-            with suppress(OSError):
-                self._training.save()
-
-    def finish(self, stop: Stop | None = None, progress: Progress | None = None) -> Distilled:
-        """Write the student and measure it."""
+    def _written(self, stop: Stop | None) -> dict[str, Any]:
         from alwidget.plasm.student import save_model
 
-        training = self._ready()
-        if progress is not None:
-            progress("measuring", 0, 1)
-        save_model(self._teach.model, self.out, self._teacher.folder)
-        report = {
+        save_model(self._lesson.model, self.out, self._teacher.folder)
+        return {
             "format": "alwidget-distilled/1",
-            "fingerprint": self.fingerprint,
             "teacher": {"name": self._teacher.name, "identity": self._identity},
-            "kept_layers": list(self._teach.kept),
+            "kept_layers": list(self._lesson.kept),
             "teaching": asdict(self._how),
-            "steps": self._steps,
-            "seed": self._seed,
-            "pool": {
-                "name": self._corpus.pool.name,
-                "documents": len(self._corpus.pool),
-                "trained": len(self._corpus.trained),
-                "held_out": len(self._corpus.held_out),
-            },
             **self._measured(stop),
-            "losses": training.history.lines,
-            "seconds": round(training.history.seconds, 1),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "alwidget": __version__,
         }
-        write_report(self.out, REPORT, report)
-        return Distilled(self.out, report)
 
     def _measured(self, stop: Stop | None) -> dict[str, Any]:
         """Return sizes, speeds, and the agreement with the teacher on texts that were not trained on."""
@@ -324,33 +263,34 @@ class Distillation:
         from alwidget.plasm.agreement import agreement, size_of, speeds
         from alwidget.plasm.student import save_model
 
-        texts = self._corpus.texts(self._corpus.held_out)
+        texts = self.corpus.texts(self.corpus.held_out)
         with tempfile.TemporaryDirectory(dir=self.out) as place:
             untrained = Path(place)
-            save_model(self._teach.untrained(), untrained, self._teacher.folder)
+            save_model(self._lesson.untrained(), untrained, self._teacher.folder)
             teacher, before, after = (
                 Encoder(folder, device=self._device) for folder in (self._teacher.folder, untrained, self.out)
             )
-            wanted = teacher.encode(texts, stop=stop)
+            wanted = self._encoded("teacher", teacher, texts, stop)
             agreements = {
                 "texts": len(texts),
-                "before": agreement(wanted, before.encode(texts, stop=stop)),
-                "after": agreement(wanted, after.encode(texts, stop=stop)),
+                "before": agreement(wanted, self._encoded("before", before, texts, stop)),
+                "after": agreement(wanted, self._encoded("after", after, texts, stop)),
             }
-        few = texts[:SPEED_TEXTS]
+        few = texts[: self._timed]
         slow, fast = speeds([teacher, after], few, stop=stop)
         sizes = {
-            "teacher": size_of(self._teach.teacher, self._teacher.folder),
-            "student": size_of(self._teach.model, self.out),
+            "teacher": size_of(self._lesson.teacher, self._teacher.folder),
+            "student": size_of(self._lesson.model, self.out),
         }
         speed = {"documents": len(few), "device": str(teacher.device), "teacher": slow, "student": fast}
         return {"size": sizes, "speed": {**speed, "times": round(fast / max(slow, 1e-9), 2)}, "agreement": agreements}
 
-    def _ready(self) -> Training:
-        if self._training is None:
-            message = "Nothing is loaded yet; call prepare first."
-            raise RuntimeError(message)
-        return self._training
+    def _encoded(self, name: str, model: Encoder, texts: list[str], stop: Stop | None) -> np.ndarray:
+        """Return vectors (n, d); what was computed before it is cancelled is not computed again."""
+        parts = self._vectors.setdefault(name, [])
+        for start in range(len(parts) * CHUNK, len(texts), CHUNK):
+            parts.append(model.encode(texts[start : start + CHUNK], stop=stop))
+        return np.concatenate(parts)
 
 
 def students_of(teacher: Path, layers: int) -> Path:

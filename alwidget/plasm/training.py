@@ -10,6 +10,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from alwidget.errors import ModelError
 from alwidget.learners.base import Progress, Stop
 from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.dropout import OwnRandomness
@@ -137,7 +139,7 @@ class Training:
                     progress("training", self.step, self.plan.steps)
 
     def _one(self, stop: Stop | None) -> None:
-        plan, model = self.plan, self.objective.model
+        plan = self.plan
         started = _seconds()
         self._optimiser.zero_grad(set_to_none=True)
         tokens = self._read.at(self.step, stop)
@@ -152,11 +154,7 @@ class Training:
                 for name, value in {"loss": float(loss.detach()), **parts}.items():
                     terms[name] = terms.get(name, 0.0) + value
         if not math.isfinite(terms["loss"]):
-            from alwidget.errors import ModelError
-
-            message = (
-                f"The loss is not a number at step {self.step}; try a smaller learning_rate than the present one."
-            )
+            message = f"The loss is not a number at step {self.step}; try a smaller learning_rate."
             raise ModelError(message)
         torch.nn.utils.clip_grad_norm_(list(self._trained.values()), plan.clip)
         for group in self._optimiser.param_groups:
@@ -281,6 +279,4 @@ def _to_disk(file: Path) -> None:
 
 
 def _seconds() -> float:
-    import time
-
     return time.perf_counter()

@@ -68,6 +68,7 @@ def in_hub_cache(tmp_path, name, **options):
         ("finetune:org/model-x", "finetune", "org/model-x"),
         ("distilbert-base-uncased", "any", "distilbert-base-uncased"),
         ("org/auto-x", "any", "org/auto-x"),
+        ("distilled:bert-base-cased", "distilled", "bert-base-cased"),
     ],
 )
 def test_names_are_read(typed, kind, name):
@@ -83,7 +84,8 @@ def test_names_are_read(typed, kind, name):
         ("encoder", 'Did you mean "encoder:NAME"'),
         ("encoder:", "names no model"),
         ("textcnn", "not in this version"),
-        ("distilled:bert", "not in this version"),
+        ("distilled:", "names no model"),
+        ("distiled:bert", 'Did you mean "distilled:bert"'),
         ("two words", "neither"),
         ("<script>", "neither"),
         ("", "neither"),
