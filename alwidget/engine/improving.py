@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from alwidget.engine.batches import lazy_batch
-from alwidget.learners.base import Batch, Learner, Stop
+from alwidget.learners.base import Batch, Learner, Stop, SupportsImproving
 
 if TYPE_CHECKING:
     from alwidget.engine.warmup import Warmup
@@ -24,8 +24,9 @@ def improves(learner: Learner) -> bool:
 
 def improve(learner: Learner, pool: Pool, warmup: Warmup, stop: Stop) -> bool:
     """Let it, until `stop` is set; return True once it has become another, which has read what was read before."""
-    changed: bool = learner.improve(pool, _read(pool, warmup), stop=stop)  # type: ignore[attr-defined]
-    return changed
+    if not isinstance(learner, SupportsImproving):
+        return False
+    return learner.improve(pool, _read(pool, warmup), stop=stop)
 
 
 def _read(pool: Pool, warmup: Warmup) -> Iterator[Batch]:

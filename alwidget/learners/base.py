@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -25,6 +25,7 @@ __all__ = [
     "SupportsBase",
     "SupportsFeatures",
     "SupportsGeneration",
+    "SupportsImproving",
     "SupportsPasses",
     "SupportsTokens",
     "SupportsWatching",
@@ -299,6 +300,22 @@ class SupportsWatching(Protocol):
         watch: Watch | None = None,
     ) -> Report:
         """Train as `Learner.fit` does. What `watch` raises ends the training as a cancellation does."""
+
+
+@runtime_checkable
+class SupportsImproving(Protocol):
+    """A learner that can make a better model of itself without labels, while nobody needs it."""
+
+    @property
+    def improves(self) -> bool:
+        """Whether there is something to do."""
+
+    def improve(self, pool: Any, read: Iterable[Batch], *, stop: Stop, progress: Progress | None = None) -> bool:
+        """Work until it is done or `stop` is set, which raises `Cancelled`; the next call goes on from there.
+
+        Before it becomes another model it reads the documents in `read`. Returns True once it has; the next round
+        trains it anew.
+        """
 
 
 @runtime_checkable

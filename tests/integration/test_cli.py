@@ -22,6 +22,7 @@ from alwidget import cli, interop
 from alwidget.cli import simulation
 from alwidget.demo import NEAREST, Demo
 from alwidget.oracle import Curve, HeldOut, Point, simulate
+from tiny_models import make_masked, sentences
 
 COMMAND = [sys.executable, "-c", "import sys; from alwidget.cli import main; sys.exit(main())"]
 
@@ -454,6 +455,30 @@ def test_the_report_says_how_many_labels_were_saved():
     assert "random ends at 75.0% with 150 labels; tyrogue was there with 100 (67%)." in said
     behind = (curve("tyrogue", 0.5, 0.6), curve("random", 0.4, 0.7))
     assert "tyrogue did not reach" in simulation.report(Demo(Path("x.alw"), "a model", 1000, 200, behind))
+
+
+def test_models_are_made_without_labels_and_a_second_run_finds_them(tmp_path):
+    texts, _ = sentences(60)
+    (tmp_path / "films.csv").write_text("film\n" + "\n".join(texts), encoding="utf-8")
+    make_masked(tmp_path / "bert")
+    options = ("--text", "film", "--steps", 3, "--device", "cpu", "--quiet")
+    first = alw("distill", "./bert", "films.csv", "--layers", 1, "-o", "student", *options, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "agreement after" in first.stdout
+    assert first.stdout.splitlines()[-1] == "student"
+    assert first.stderr == ""
+    report = (tmp_path / "student" / "distilled.json").read_bytes()
+    again = alw("distill", "./bert", "films.csv", "--layers", 1, "-o", "student", *options, cwd=tmp_path)
+    assert again.stdout == first.stdout
+    assert (tmp_path / "student" / "distilled.json").read_bytes() == report
+    adapted = alw("adapt", "./bert", "films.csv", "-o", "adapted", *options, cwd=tmp_path)
+    assert adapted.returncode == 0, adapted.stderr
+    assert "perplexity" in adapted.stdout
+    assert (tmp_path / "adapted" / "model.safetensors").is_file()
+    refused = alw("adapt", "./bert", "films.csv", "-o", "student", *options, cwd=tmp_path)
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "other arguments" in refused.stderr
 
 
 def test_every_command_is_in_the_reference():

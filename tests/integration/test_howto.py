@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from alwidget.learners import offline_path
+
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 PAGES = {
     "entities": ("parameters.jsonl", "spans", 30),
@@ -33,3 +35,16 @@ def test_a_page_is_short_and_its_code_runs(name, tmp_path, monkeypatch):
     rows = [json.loads(line) for line in (tmp_path / exported).read_text(encoding="utf-8").splitlines()]
     assert len(rows) == answers
     assert all(key in row for row in rows)
+
+
+@pytest.mark.skipif(offline_path() is None, reason='needs the extra: pip install "alwidget[offline]"')
+def test_the_page_on_small_models_runs(tmp_path, monkeypatch):
+    page = (HOW_TO / "distil.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 60
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "distil.md", "exec"), names)
+    names["session"].close()
+    report = json.loads((tmp_path / "student" / "distilled.json").read_text(encoding="utf-8"))
+    assert report["agreement"]["after"]["cosine"] > report["agreement"]["before"]["cosine"]

@@ -57,7 +57,7 @@ def test_the_loss_looks_at_hidden_words_only(tmp_path):
         logits = words.model(input_ids=ids).logits[0].log_softmax(-1)
         start, end = tokens.offsets[i], tokens.offsets[i + 1]
         for place in np.flatnonzero(drawn.chosen[start:end]):
-            total -= float(logits[place, int(tokens.ids[start + place])])
+            total -= float(logits[place, int(tokens.ids[start + place])].detach())
     assert whole == pytest.approx(total / drawn.count, rel=1e-5)
 
 
