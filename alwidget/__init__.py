@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from alwidget.opening import annotate, open
     from alwidget.plasm.adapt import adapt
     from alwidget.plasm.distil import distill
+    from alwidget.plasm.run import plasm
     from alwidget.pool import Pool
     from alwidget.session import Session
     from alwidget.strategies import Ranked, Schedule, Strategy
@@ -44,6 +45,7 @@ __all__ = [
     "errors",
     "load_annotations",
     "open",
+    "plasm",
     "strategies",
 ]
 
@@ -59,6 +61,7 @@ _HOMES = {
     "distill": "alwidget.plasm.distil",
     "load_annotations": "alwidget.log",
     "open": "alwidget.opening",
+    "plasm": "alwidget.plasm.run",
 }
 _MODULES = frozenset({"datasets", "strategies"})
 

@@ -123,7 +123,7 @@ def from_annotations(path: Path, data: Any = None, **columns: Any) -> Material:
 
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        task = tasks.get(str(kept["task"]), [_name(label) for label in kept["labels"]], overlap=True)
+        task = _task(str(kept["task"]), [_name(label) for label in kept["labels"]])
         given = [dict(row) for row in kept["annotations"]]
         rows = [
             _row(str(a["id"]), str(a["text"]), a.get("text_pair"), a.get(task.key), a.get("strategy")) for a in given
@@ -147,7 +147,7 @@ def from_data(
     from alwidget.pool import Pool
 
     pool = Pool.load(data, task=task, **columns)
-    openly = tasks.get(task, [] if labels is None else list(labels), open_labels=labels is None, overlap=True)
+    openly = _task(task, [] if labels is None else list(labels), open_labels=labels is None)
     given = GivenAnswers(pool, openly, named=bool(columns.get("label")))
     if not given.there:
         message = f"{pool.name} has no column of labels; name it with label=."
@@ -159,7 +159,7 @@ def from_data(
         for d, value in zip(pool, values, strict=True)
         if value is not None
     ]
-    return _put_together(tasks.get(task, names, overlap=True), rows, pool)
+    return _put_together(_task(task, names), rows, pool)
 
 
 Row = tuple[str, str, str | None, Any, bool]
@@ -181,7 +181,7 @@ def _put_together(task: Task, rows: Sequence[Row], pool: Pool | None) -> Materia
     if not answered:
         message = "There are no answers to learn from. Label some documents first."
         raise DataError(message)
-    ids, texts, pairs = ([row[i] for row in answered] for i in range(3))
+    ids, texts, pairs = ([row[0] for row in answered], [row[1] for row in answered], [row[2] for row in answered])
     words = [_words(pool, doc, text) for doc, text, *_ in answered] if task.name == "tagging" else None
     touched = {row[0] for row in rows}
     contents = {content_hash(row[1], row[2]) for row in rows}
@@ -203,6 +203,11 @@ def _put_together(task: Task, rows: Sequence[Row], pool: Pool | None) -> Materia
         [row[3] for row in answered],
         np.array([row[4] for row in answered], dtype=bool),
     )
+
+
+def _task(name: str, labels: Sequence[str], *, open_labels: bool = False) -> Task:
+    """Return the task; spans may overlap, since whoever gave them said whether they do."""
+    return tasks.get(name, labels, open_labels=open_labels, overlap=name == "tagging")
 
 
 def _words(pool: Pool | None, doc: str, text: str) -> np.ndarray:

@@ -78,6 +78,8 @@ class Steps:
             (fresh / DONE).write_text(json.dumps(about), encoding="utf-8")
             shutil.rmtree(place, ignore_errors=True)
             fresh.rename(place)
+        except StorageError:
+            raise
         except OSError as error:
             message = f"{place} cannot be written: {error.strerror or error}. Name another folder with out=."
             raise StorageError(message) from error

@@ -1,0 +1,164 @@
+"""PLASM in one call: from the labels that a small model chose to a successor of any architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alwidget.learners.base import Batch, Learner, Progress, Stop
+from alwidget.plasm import keeping
+from alwidget.plasm.labelling import asked
+from alwidget.plasm.material import gather
+from alwidget.plasm.report import PlasmReport
+from alwidget.plasm.stages import Maker, Settings, Stages
+from alwidget.pool import content_hash
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Plasm", "plasm"]
+
+DISTILLED = "distilled:"
+
+
+@dataclass(frozen=True, slots=True)
+class Plasm:
+    """What came of it.
+
+    Attributes
+    ----------
+    path
+        The folder with everything: a folder for each step, the successor's model among them.
+    model
+        The successor, trained.
+    labels
+        A row a document: ``id``, ``text``, the label, its ``origin`` (``"human"``, ``"pseudo"`` or ``"dropped"``),
+        ``confidence``, ``influence`` and ``why``.
+    report
+        What was trusted and what was not, and what it bought; ``report.plot()``, ``report.to_html(path)``.
+    """
+
+    path: Path
+    model: Learner
+    labels: pd.DataFrame
+    report: PlasmReport
+    _task: Any = field(repr=False)
+
+    def predict(self, texts: Sequence[str], text_pair: Sequence[str] | None = None) -> list[Any]:
+        """Return the successor's answer to each text, in the form of the task."""
+        pairs = None if text_pair is None else list(text_pair)
+        keys = [content_hash(text, pairs[i] if pairs else None) for i, text in enumerate(texts)]
+        batch = Batch(list(texts), keys, pairs)
+        return [found.value for found in asked(self.model, self._task, batch, stop=Stop())]
+
+
+def plasm(
+    source: Any,
+    *,
+    successor: str | Callable[[], Learner] = "auto",
+    labeller: str | Callable[[], Learner] | None = None,
+    clean: bool = True,
+    data: Any = None,
+    out: str | Path | None = None,
+    holdout: float = 0.2,
+    folds: int = 5,
+    confidence: float = 0.0,
+    weight: float = 1.0,
+    smoothing: float = 0.1,
+    most: int = 50_000,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+    **columns: Any,
+) -> Plasm:
+    """Train a successor on people's labels and on cleaned pseudo-labels (PLASM, Tsvigun et al. 2022).
+
+    A labeller learns from people's labels and labels the rest of the pool. A first successor learns from both while
+    it is watched: what it has to memorise, by TracIn, is probably wrong, and as much of it is dropped as the labeller
+    errs. The successor is then trained anew. What a person said is never labelled again and never dropped.
+
+    Parameters
+    ----------
+    source
+        A `Session`; the path of one or of its ``annotations.json``, with the other documents as `data`; or a table
+        whose label is empty where nobody has answered (a DataFrame, or whatever `alwidget.Pool.load` takes).
+    successor
+        What is trained at the end, as ``model=`` of `alwidget.annotate`, or a function that makes a learner.
+    labeller
+        What labels the rest, likewise; by default the teacher of a session's distilled model, or its model, else the
+        same as the successor.
+    clean
+        Whether to drop what the successor has to memorise.
+    data
+        With a path, the documents to pseudo-label.
+    out
+        The folder to keep everything in; by default ``plasm/`` in the session, else ``plasm/`` here. What is there and
+        was made from the same is not made again, so a run that was stopped goes on where it was.
+    holdout
+        The share of people's labels that nothing is trained on, to measure on. Below 10 documents nothing is measured.
+    folds
+        Parts in which the labeller's error is measured, each held out once; 0 measures it on the holdout alone.
+    confidence
+        Pseudo-labels less confident than this are left out.
+    weight, smoothing
+        What a pseudo-label counts where a person's counts one, and the share of it that is spread over the labels.
+    most
+        So many documents are pseudo-labelled at most, drawn at random.
+    seed
+        The same seed and data give the same successor.
+    device
+        ``"cpu"``, ``"cuda"``…; by default a GPU if there is one.
+    progress
+        Called as ``progress("labelling", done, total)``.
+    columns
+        For a table: ``task=``, ``labels=``, ``text=``, ``label=`` and so on, as for `alwidget.annotate`.
+
+    Raises
+    ------
+    alwidget.errors.DataError, alwidget.errors.ArgumentError
+        There are no answers to learn from, or an argument cannot be used.
+    alwidget.errors.ModelError
+        A model cannot be had, or the successor cannot be watched while it trains.
+
+    Examples
+    --------
+    >>> import alwidget as alw, tempfile
+    >>> table = alw.datasets.docstrings("classification", n=120)
+    >>> table.loc[60:, "label"] = None
+    >>> found = alw.plasm(table, successor="tf-idf", labeller="tf-idf", out=tempfile.mkdtemp())
+    >>> found.report.counts["human"], found.report.counts["pseudo"] + found.report.counts["dropped"]
+    (60, 60)
+    """
+    settings = Settings(clean, holdout, folds, confidence, weight, smoothing, most, seed)
+    settings.check()
+    material = gather(source, data, **columns)
+    stages = Stages(
+        material,
+        settings,
+        successor=Maker.of(successor, "successor"),
+        labeller=Maker.of(labeller if labeller is not None else _family(source) or successor, "labeller"),
+        folder=Path(out) if out is not None else _place(source),
+        device=device,
+        progress=progress,
+    )
+    final, model = stages.run()
+    return Plasm(stages.folder, model, keeping.read_labels(final), PlasmReport.read(final), material.task)
+
+
+def _family(source: Any) -> str | None:
+    """Return the model that a session's labels were chosen with; of a distilled one its teacher, which is better."""
+    settings = getattr(getattr(source, "log", None), "settings", None)
+    model = settings.get("model") if settings is not None else None
+    return model.removeprefix(DISTILLED) if isinstance(model, str) else None
+
+
+def _place(source: Any) -> Path:
+    """Return where a run is kept by default: in the session that it is about."""
+    path = getattr(getattr(source, "log", None), "path", None)
+    if path is None and isinstance(source, str | Path):
+        given = Path(source)
+        path = given.parent if given.is_file() and given.name == "annotations.json" else given
+        path = path if Path(path).is_dir() else None
+    return (Path(path) if path is not None else Path()) / "plasm"
