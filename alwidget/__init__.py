@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from alwidget.learners import Learner
     from alwidget.log import load_annotations
     from alwidget.opening import annotate, open
-    from alwidget.plasm.adapt import adapt
-    from alwidget.plasm.distil import distill
-    from alwidget.plasm.run import plasm
     from alwidget.pool import Pool
+    from alwidget.reuse.adapt import adapt
+    from alwidget.reuse.distil import distill
+    from alwidget.reuse.run import plasm
     from alwidget.session import Session
     from alwidget.strategies import Ranked, Schedule, Strategy
 
@@ -56,12 +56,12 @@ _HOMES = {
     "Schedule": "alwidget.strategies",
     "Session": "alwidget.session",
     "Strategy": "alwidget.strategies",
-    "adapt": "alwidget.plasm.adapt",
+    "adapt": "alwidget.reuse.adapt",
     "annotate": "alwidget.opening",
-    "distill": "alwidget.plasm.distil",
+    "distill": "alwidget.reuse.distil",
     "load_annotations": "alwidget.log",
     "open": "alwidget.opening",
-    "plasm": "alwidget.plasm.run",
+    "plasm": "alwidget.reuse.run",
 }
 _MODULES = frozenset({"datasets", "strategies"})
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import alwidget as alw
 from alwidget.learners import Encoder, Head, offline_path
-from alwidget.plasm.student import save_model, shortened
+from alwidget.reuse.student import save_model, shortened
 from benchmarks.corpus import ROOT, folder
 from benchmarks.report import Row, emit
 

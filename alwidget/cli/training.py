@@ -12,7 +12,7 @@ __all__ = ["adapt", "distill"]
 
 def distill(given: argparse.Namespace) -> int:
     """Make a student and say where it is and what it is worth."""
-    from alwidget.plasm.distil import distill as make
+    from alwidget.reuse.distil import distill as make
 
     made = make(given.teacher, _pool(given), layers=given.layers, **_common(given))
     return _said(made)
@@ -20,7 +20,7 @@ def distill(given: argparse.Namespace) -> int:
 
 def adapt(given: argparse.Namespace) -> int:
     """Let a model read the documents and say where it is and what that brought."""
-    from alwidget.plasm.adapt import adapt as make
+    from alwidget.reuse.adapt import adapt as make
 
     return _said(make(given.model, _pool(given), **_common(given)))
 

@@ -177,7 +177,7 @@ class _Chooser:
 
     def _student(self, kind: str, teacher: Path, *, at_once: bool) -> Found | None:
         """Return the newest student of a teacher; while there is none, some of its layers, which takes a moment."""
-        from alwidget.plasm import acquirer
+        from alwidget.reuse import acquirer
 
         self.teacher = teacher
         found = acquirer.newest(teacher)

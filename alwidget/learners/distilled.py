@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Distilled"]
 
 UNTRAINED = "untrained"
-"""The name of the folder of a student before any training, as `alwidget.plasm.acquirer` makes it."""
+"""The name of the folder of a student before any training, as `alwidget.reuse.acquirer` makes it."""
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Distilled(Resolving):
 
     def _student(self, pool: Pool, stop: Stop, progress: Progress | None) -> Found:
         """Return the trained student."""
-        from alwidget.plasm import acquirer
+        from alwidget.reuse import acquirer
 
         teacher, found = self._chooser.teacher, self._found
         if teacher is None or found is None:

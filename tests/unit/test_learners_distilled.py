@@ -11,7 +11,7 @@ import pytest
 import alwidget as alw
 from alwidget.errors import ArgumentError, Cancelled, ModelError
 from alwidget.learners import FrozenEncoder, Stop, make
-from alwidget.plasm import acquirer
+from alwidget.reuse import acquirer
 from tiny_models import CLASSES, batch, labelled, make_tiny, sentences
 
 TEXTS, GOLD = sentences(150)

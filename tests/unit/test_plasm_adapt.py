@@ -43,8 +43,8 @@ def test_the_same_words_are_hidden_before_and_after(tmp_path):
 
 
 def test_the_loss_looks_at_hidden_words_only(tmp_path):
-    from alwidget.plasm.adapt import Adapting
-    from alwidget.plasm.masking import MaskedWords
+    from alwidget.reuse.adapt import Adapting
+    from alwidget.reuse.masking import MaskedWords
 
     words = MaskedWords(make_masked(tmp_path / "bert"), Adapting(), device="cpu")
     tokens = words.tokenise(TEXTS[:9])

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from alwidget.errors import ArgumentError
-from alwidget.plasm.cleaning import FEW, UNKNOWN, ErrorRate, bootstrapped, drop, error_rate
+from alwidget.reuse.cleaning import FEW, UNKNOWN, ErrorRate, bootstrapped, drop, error_rate
 
 
 @pytest.mark.parametrize(("wrong", "n"), [(0, 40), (5, 50), (50, 50), (37, 400)])

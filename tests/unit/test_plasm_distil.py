@@ -21,11 +21,11 @@ import alwidget as alw
 from alwidget.errors import ArgumentError, Cancelled, ModelError, SessionError
 from alwidget.learners import Encoder, Stop, make
 from alwidget.learners.pooling import read_pooling
-from alwidget.plasm.agreement import agreement
-from alwidget.plasm.corpus import Corpus, Reading
-from alwidget.plasm.folders import locked
-from alwidget.plasm.losses import hidden_states, hide_words, masked_words, sentence_vectors, soft_targets
-from alwidget.plasm.student import kept_layers
+from alwidget.reuse.agreement import agreement
+from alwidget.reuse.corpus import Corpus, Reading
+from alwidget.reuse.folders import locked
+from alwidget.reuse.losses import hidden_states, hide_words, masked_words, sentence_vectors, soft_targets
+from alwidget.reuse.student import kept_layers
 from tiny_models import batch, labelled, make_masked, make_tiny, sentences
 
 TEXTS = sentences(120)[0]
@@ -217,8 +217,8 @@ def test_a_teacher_with_a_head_teaches_words_too_and_the_head_is_kept(like, tmp_
 
 
 def test_the_loss_of_a_step_is_the_same_in_one_piece_and_in_many(speaker):
-    from alwidget.plasm.distil import Teaching
-    from alwidget.plasm.teaching import Lesson
+    from alwidget.reuse.distil import Teaching
+    from alwidget.reuse.teaching import Lesson
 
     lesson = Lesson(speaker, layers=1, start=None, how=Teaching(), device="cpu")
     tokens = lesson.tokenise(TEXTS[:12])
@@ -233,8 +233,8 @@ def test_the_loss_of_a_step_is_the_same_in_one_piece_and_in_many(speaker):
 
 
 def test_a_student_that_is_its_teacher_has_nothing_to_learn(teacher, tmp_path):
-    from alwidget.plasm.distil import Teaching
-    from alwidget.plasm.teaching import Lesson
+    from alwidget.reuse.distil import Teaching
+    from alwidget.reuse.teaching import Lesson
 
     lesson = Lesson(teacher, layers=1, start=teacher, how=Teaching(), device="cpu")
     loss, _ = lesson.loss(lesson.drawn(lesson.tokenise(TEXTS[:5]), np.random.default_rng(0)), np.arange(5))

@@ -9,7 +9,7 @@ import pytest
 
 import alwidget as alw
 from alwidget.errors import ArgumentError, DataError
-from alwidget.plasm.run import plasm
+from alwidget.reuse.run import plasm
 
 
 @pytest.fixture(scope="module")

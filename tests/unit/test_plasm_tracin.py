@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alwidget.errors import ArgumentError
-from alwidget.plasm.tracin import Influence, influence, self_influence, word_self_influence
+from alwidget.reuse.tracin import Influence, influence, self_influence, word_self_influence
 
 
 def gradients(W, b, h, y):

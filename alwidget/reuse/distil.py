@@ -11,11 +11,11 @@ import numpy as np
 
 from alwidget.errors import ArgumentError
 from alwidget.learners.base import Progress, Stop
-from alwidget.plasm.corpus import Corpus
-from alwidget.plasm.folders import fingerprint_of, models_dir
-from alwidget.plasm.models import Given, find
-from alwidget.plasm.running import Run, steps_for
-from alwidget.plasm.telling import told
+from alwidget.reuse.corpus import Corpus
+from alwidget.reuse.folders import fingerprint_of, models_dir
+from alwidget.reuse.models import Given, find
+from alwidget.reuse.running import Run, steps_for
+from alwidget.reuse.telling import told
 
 if TYPE_CHECKING:
     from alwidget.learners.encoder import Encoder
@@ -146,7 +146,7 @@ def distill(
     stop
         A token to cancel with from another thread.
     **teaching
-        The fields of `alwidget.plasm.distil.Teaching`.
+        The fields of `alwidget.reuse.distil.Teaching`.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def distill(
 
 
 class Distillation(Run):
-    """One distillation, which can be done in slices: see `alwidget.plasm.running.Run`."""
+    """One distillation, which can be done in slices: see `alwidget.reuse.running.Run`."""
 
     report_name = REPORT
 
@@ -233,7 +233,7 @@ class Distillation(Run):
         self._vectors: dict[str, list[np.ndarray]] = {}
 
     def _loaded(self) -> tuple[Any, Any, Any]:
-        from alwidget.plasm.teaching import Lesson, planned
+        from alwidget.reuse.teaching import Lesson, planned
 
         lesson = self._lesson = Lesson(
             self._teacher.folder,
@@ -246,7 +246,7 @@ class Distillation(Run):
         return lesson, lesson.tokenise, plan
 
     def _written(self, stop: Stop | None) -> dict[str, Any]:
-        from alwidget.plasm.student import save_model
+        from alwidget.reuse.student import save_model
 
         save_model(self._lesson.model, self.out, self._teacher.folder)
         return {
@@ -260,8 +260,8 @@ class Distillation(Run):
     def _measured(self, stop: Stop | None) -> dict[str, Any]:
         """Return sizes, speeds, and the agreement with the teacher on texts that were not trained on."""
         from alwidget.learners.encoder import Encoder
-        from alwidget.plasm.agreement import agreement, size_of, speeds
-        from alwidget.plasm.student import save_model
+        from alwidget.reuse.agreement import agreement, size_of, speeds
+        from alwidget.reuse.student import save_model
 
         texts = self.corpus.texts(self.corpus.held_out)
         with tempfile.TemporaryDirectory(dir=self.out) as place:

@@ -15,13 +15,13 @@ from alwidget.learners.pooling import read_pooling
 from alwidget.learners.surprisal import logits_at
 from alwidget.learners.tokens import Tokens
 from alwidget.learners.training import autocast, on_device
-from alwidget.plasm.losses import hidden_states, hide_words, masked_words, sentence_vectors, soft_targets
-from alwidget.plasm.models import read_given, reader_of, without_words, words_of
-from alwidget.plasm.student import check_same_words, shortened
-from alwidget.plasm.training import Plan
+from alwidget.reuse.losses import hidden_states, hide_words, masked_words, sentence_vectors, soft_targets
+from alwidget.reuse.models import read_given, reader_of, without_words, words_of
+from alwidget.reuse.student import check_same_words, shortened
+from alwidget.reuse.training import Plan
 
 if TYPE_CHECKING:
-    from alwidget.plasm.distil import Teaching
+    from alwidget.reuse.distil import Teaching
 
 __all__ = ["Lesson", "piece_tokens", "planned"]
 
@@ -44,7 +44,7 @@ class _Drawn:
 
 
 class Lesson:
-    """An `alwidget.plasm.training.Objective`: the student becomes like the teacher."""
+    """An `alwidget.reuse.training.Objective`: the student becomes like the teacher."""
 
     dropout = False
     """The teacher is to be followed, not the labels of few texts: nothing is there to be learned by heart."""

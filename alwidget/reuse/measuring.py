@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alwidget.plasm.cleaning import FEW, UNKNOWN, ErrorRate, bootstrapped, error_rate
+from alwidget.reuse.cleaning import FEW, UNKNOWN, ErrorRate, bootstrapped, error_rate
 
 if TYPE_CHECKING:
-    from alwidget.plasm.labelling import Said
-    from alwidget.plasm.material import Material
+    from alwidget.reuse.labelling import Said
+    from alwidget.reuse.material import Material
     from alwidget.tasks import Task
 
 __all__ = ["AGREEMENT_OF", "Score", "calibration", "labeller_error", "right_answers", "score"]

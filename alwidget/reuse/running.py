@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from alwidget._version import __version__
 from alwidget.errors import ArgumentError, Cancelled
 from alwidget.learners.base import Progress, Stop
-from alwidget.plasm.corpus import Corpus, Reading
-from alwidget.plasm.folders import CHECKPOINTS, check_free, claim, locked, read_report, unlocked, write_report
+from alwidget.reuse.corpus import Corpus, Reading
+from alwidget.reuse.folders import CHECKPOINTS, check_free, claim, locked, read_report, unlocked, write_report
 
 if TYPE_CHECKING:
-    from alwidget.plasm.training import Training
+    from alwidget.reuse.training import Training
 
 __all__ = ["Run", "steps_for"]
 
@@ -89,7 +89,7 @@ class Run(ABC):
         if self._training is not None:
             return
         from alwidget.learners.checkpoints import loading
-        from alwidget.plasm.training import Training
+        from alwidget.reuse.training import Training
 
         with loading("the model", stop, progress):
             objective, tokenise, plan = self._loaded()

@@ -14,12 +14,12 @@ from alwidget import learners
 from alwidget.errors import ArgumentError
 from alwidget.learners.base import Labelled, Learner, Progress, Stop
 from alwidget.learners.checkpoints import write_json
-from alwidget.plasm import keeping, measuring
-from alwidget.plasm.cleaning import drop
-from alwidget.plasm.labelling import Said, asked, cross_validated, folds_of, labelled
-from alwidget.plasm.material import Material
-from alwidget.plasm.steps import Steps
-from alwidget.plasm.tracing import traced
+from alwidget.reuse import keeping, measuring
+from alwidget.reuse.cleaning import drop
+from alwidget.reuse.labelling import Said, asked, cross_validated, folds_of, labelled
+from alwidget.reuse.material import Material
+from alwidget.reuse.steps import Steps
+from alwidget.reuse.tracing import traced
 
 __all__ = ["Maker", "Settings", "Stages"]
 
@@ -29,7 +29,7 @@ LEAST_HELD_OUT = 10
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `alwidget.plasm.plasm` was asked for, beside data and models."""
+    """What `alwidget.plasm` was asked for, beside data and models."""
 
     clean: bool
     holdout: float
@@ -87,7 +87,7 @@ class Stages:
     folder
         Where everything is kept.
     device, progress
-        As for `alwidget.plasm.plasm`.
+        As for `alwidget.plasm`.
     """
 
     def __init__(

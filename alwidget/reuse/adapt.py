@@ -9,11 +9,11 @@ from typing import Any
 
 from alwidget.errors import ArgumentError
 from alwidget.learners.base import Progress, Stop
-from alwidget.plasm.corpus import Corpus
-from alwidget.plasm.folders import fingerprint_of, models_dir
-from alwidget.plasm.models import Given, find
-from alwidget.plasm.running import Run, steps_for
-from alwidget.plasm.telling import told
+from alwidget.reuse.corpus import Corpus
+from alwidget.reuse.folders import fingerprint_of, models_dir
+from alwidget.reuse.models import Given, find
+from alwidget.reuse.running import Run, steps_for
+from alwidget.reuse.telling import told
 
 __all__ = ["Adaptation", "Adapted", "Adapting", "adapt"]
 
@@ -104,7 +104,7 @@ def adapt(
     seed, device, progress, resume, checkpoint_every, stop
         As for `alwidget.distill`.
     **adapting
-        The fields of `alwidget.plasm.adapt.Adapting`.
+        The fields of `alwidget.reuse.adapt.Adapting`.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def adapt(
 
 
 class Adaptation(Run):
-    """One adaptation, which can be done in slices: see `alwidget.plasm.running.Run`."""
+    """One adaptation, which can be done in slices: see `alwidget.reuse.running.Run`."""
 
     report_name = REPORT
 
@@ -180,14 +180,14 @@ class Adaptation(Run):
         self._words: Any = None
 
     def _loaded(self) -> tuple[Any, Any, Any]:
-        from alwidget.plasm.masking import MaskedWords, planned
+        from alwidget.reuse.masking import MaskedWords, planned
 
         words = self._words = MaskedWords(self._model.folder, self._how, device=self._device)
         plan = planned(words, self._how, steps=self._steps, every=self._every, seed=self.seed)
         return words, words.tokenise, plan
 
     def _written(self, stop: Stop | None) -> dict[str, Any]:
-        from alwidget.plasm.student import save_model
+        from alwidget.reuse.student import save_model
 
         texts = self.corpus.texts(self.corpus.held_out)
         after = self._words.measured(texts, self.seed, stop)

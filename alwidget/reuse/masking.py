@@ -18,13 +18,13 @@ from alwidget.learners.surprisal import NoMaskedHeadError, logits_at, masked_mod
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.tokens import Tokens, token_batches
 from alwidget.learners.training import autocast, on_device
-from alwidget.plasm.losses import hide_words, masked_words
-from alwidget.plasm.models import reader_of, words_of
-from alwidget.plasm.teaching import piece_tokens
-from alwidget.plasm.training import Plan
+from alwidget.reuse.losses import hide_words, masked_words
+from alwidget.reuse.models import reader_of, words_of
+from alwidget.reuse.teaching import piece_tokens
+from alwidget.reuse.training import Plan
 
 if TYPE_CHECKING:
-    from alwidget.plasm.adapt import Adapting
+    from alwidget.reuse.adapt import Adapting
 
 __all__ = ["MaskedWords", "planned"]
 
@@ -42,7 +42,7 @@ class _Drawn:
 
 
 class MaskedWords:
-    """An `alwidget.plasm.training.Objective`: guess the hidden words."""
+    """An `alwidget.reuse.training.Objective`: guess the hidden words."""
 
     dropout = True
 

@@ -26,7 +26,7 @@ from alwidget.learners.checkpoints import reading, write_json
 from alwidget.learners.dropout import OwnRandomness
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.tokens import Tokens, token_batches
-from alwidget.plasm.corpus import Reading
+from alwidget.reuse.corpus import Reading
 
 __all__ = ["Objective", "Plan", "Training"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alwidget.errors import MissingExtraError
-from alwidget.plasm import keeping
+from alwidget.reuse import keeping
 
 if TYPE_CHECKING:
     import pandas as pd

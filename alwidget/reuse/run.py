@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alwidget.learners.base import Batch, Learner, Progress, Stop
-from alwidget.plasm import keeping
-from alwidget.plasm.labelling import asked
-from alwidget.plasm.material import gather
-from alwidget.plasm.report import PlasmReport
-from alwidget.plasm.stages import Maker, Settings, Stages
 from alwidget.pool import content_hash
+from alwidget.reuse import keeping
+from alwidget.reuse.labelling import asked
+from alwidget.reuse.material import gather
+from alwidget.reuse.report import PlasmReport
+from alwidget.reuse.stages import Maker, Settings, Stages
 
 if TYPE_CHECKING:
     import pandas as pd

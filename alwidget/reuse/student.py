@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import ArgumentError, ModelError
-from alwidget.plasm.models import read_given
+from alwidget.reuse.models import read_given
 
 __all__ = ["check_same_words", "kept_layers", "layers_of", "save_model", "shortened"]
 

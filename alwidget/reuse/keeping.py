@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alwidget.errors import StorageError
-from alwidget.plasm.labelling import Said
+from alwidget.reuse.labelling import Said
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alwidget.plasm.material import Material
+    from alwidget.reuse.material import Material
 
 __all__ = ["labels_of", "read_json", "read_labels", "read_said", "versions", "write_labels", "write_said"]
 

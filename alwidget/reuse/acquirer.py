@@ -10,9 +10,9 @@ from typing import Any
 
 from alwidget.errors import ModelError
 from alwidget.learners.distilled import UNTRAINED
-from alwidget.plasm.distil import REPORT, students_of
-from alwidget.plasm.folders import read_report
-from alwidget.plasm.models import Given
+from alwidget.reuse.distil import REPORT, students_of
+from alwidget.reuse.folders import read_report
+from alwidget.reuse.models import Given
 
 __all__ = ["begun", "layers_for", "newest", "untrained"]
 
@@ -63,7 +63,7 @@ def newest(teacher: Path) -> Path | None:
 
 def untrained(teacher: Path) -> Path:
     """Return a folder with the layers that a student would keep, made now if it is not there; takes seconds."""
-    from alwidget.plasm.student import save_model, shortened
+    from alwidget.reuse.student import save_model, shortened
 
     layers = layers_for(teacher)
     folder = students_of(teacher, layers) / UNTRAINED
@@ -84,9 +84,9 @@ def untrained(teacher: Path) -> Path:
 
 def begun(teacher: Path, pool: Any, *, device: str | None) -> Any:
     """Return the distillation of a teacher with the defaults of a session, not loaded yet."""
-    from alwidget.plasm.corpus import Corpus
-    from alwidget.plasm.distil import Distillation
-    from alwidget.plasm.running import steps_for
+    from alwidget.reuse.corpus import Corpus
+    from alwidget.reuse.distil import Distillation
+    from alwidget.reuse.running import steps_for
 
     corpus = Corpus(pool, seed=0)
     steps = min(STEPS, steps_for(corpus, 32, EPOCHS, None))

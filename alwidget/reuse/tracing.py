@@ -9,7 +9,7 @@ import numpy as np
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Labelled, Learner, Progress, Stop
 from alwidget.learners.tagging.targets import words_of
-from alwidget.plasm.tracin import Influence
+from alwidget.reuse.tracin import Influence
 from alwidget.tasks.tags import encode_spans
 
 if TYPE_CHECKING:
