@@ -11,7 +11,7 @@ from alwidget.errors import StrategyError, near_miss
 from alwidget.strategies.base import Strategy
 from alwidget.strategies.plugins import checked_class, class_in_file, entry_points, is_file, load_entry_point, logger
 
-__all__ = ["TASKS", "available", "changed_options", "default", "get", "options_of"]
+__all__ = ["TASKS", "available", "built_in", "changed_options", "default", "get", "options_of"]
 
 TASKS = ("classification", "multilabel", "tagging", "generation")
 
@@ -108,7 +108,7 @@ def available(task: str | None = "classification") -> dict[str, str]:
     if task is not None and task not in TASKS:
         message = f'There is no task "{task}"; choose from {_listed(TASKS)}.{near_miss(task, TASKS)}'
         raise StrategyError(message)
-    found = {name: _built_in(name) for name in _BUILT_IN}
+    found = {name: built_in(name) for name in _BUILT_IN}
     for name, points in sorted(entry_points().items()):
         if name in found:
             logger.warning("%s is ignored: alwidget has a strategy %r itself.", points[0], name)
@@ -150,14 +150,15 @@ def changed_options(strategy: Strategy) -> dict[str, Any]:
     return {n: v for n, v in strategy.options().items() if n not in known or known[n].default != v}
 
 
-def _built_in(name: str) -> type[Strategy]:
+def built_in(name: str) -> type[Strategy]:
+    """Return the class of a strategy of our own, by its name."""
     module, _, cls = _BUILT_IN[name].partition(":")
     return cast("type[Strategy]", getattr(importlib.import_module(f"alwidget.strategies.{module}"), cls))
 
 
 def _named(name: str) -> type[Strategy]:
     if name in _BUILT_IN:
-        return _built_in(name)
+        return built_in(name)
     elsewhere = entry_points()
     if name in elsewhere:
         return load_entry_point(name, elsewhere[name])

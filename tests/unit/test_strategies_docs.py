@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from alwidget import strategies
-from alwidget.strategies import functional
+from alwidget.strategies import catalogue, functional
+from alwidget.strategies.registry import _BUILT_IN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "strategies.md").read_text(encoding="utf-8")
 
@@ -53,6 +54,12 @@ def test_every_strategy_stands_in_the_table_with_its_options():
             assert f"`{option}={value!r}`".replace("'", '"') in row
         told = row.split("|")[1].strip()
         assert told == ("all" if len(strategy.tasks) == 4 else ", ".join(strategy.tasks))
+
+
+def test_the_catalogue_is_complete_and_its_page_is_as_written():
+    assert not set(_BUILT_IN) - set(catalogue.CATALOGUE)
+    written = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text(encoding="utf-8")
+    assert written == catalogue.page(), "write it again: python -m alwidget.strategies.catalogue > docs/strategies.md"
 
 
 def test_every_function_stands_in_the_table():
