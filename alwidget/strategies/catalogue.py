@@ -81,8 +81,8 @@ stands in [the reference](reference/strategies.md).
 
 N candidates, n labelled, C classes, d dimensions, b asked, T passes with dropout. *Model passes* is how often the
 model reads the candidates for a round; vectors of a frozen encoder come from the cache. A strategy whose need is
-missing, such as a trained model in the first round, leaves that round to a random draw, and the session's record of the
-round says so.
+missing, such as a trained model in the first round, leaves that round to a random draw, and the session's record of it
+says so.
 """
 _TASKS = {
     "classification": "one label a document",
