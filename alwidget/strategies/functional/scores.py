@@ -5,7 +5,7 @@ Everywhere larger means: ask first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -257,6 +257,7 @@ def by_chunks(
     as they lie, (n, C), which it must not write to: turning them takes longer than a score. Scores are clipped at
     zero: rows may sum to a little more than one.
     """
+    chunks: Iterable[tuple[slice, np.ndarray]]
     if multilabel:
         array = as_sigmoids(probs, name)
         chunks = ((rows, np.array(array[rows].T, dtype=np.float64, order="C")) for rows in steps(*array.shape))
@@ -295,7 +296,7 @@ def _one_minus_margin_of_many(p: np.ndarray) -> np.ndarray:
 
 def _plogp(p: np.ndarray) -> np.ndarray:
     """Return p log p of every cell, 0 where p is: the logarithm of the least number above it is finite."""
-    logs = np.maximum(p, np.finfo(np.float64).tiny)
+    logs: np.ndarray = np.maximum(p, np.finfo(np.float64).tiny)
     np.log(logs, out=logs)
     logs *= p
     return logs
