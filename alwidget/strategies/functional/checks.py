@@ -120,14 +120,13 @@ def checked_chunks(array: np.ndarray, name: str, *, turned: bool) -> Iterator[tu
         Whether chunks are copied class by class, (C, n): reductions over a short last axis are slow in NumPy, over the
         first they run at the speed of memory. Otherwise they are (n, C), and may be the array itself.
     """
-    ones = np.ones(array.shape[1])
     for rows in steps(*array.shape):
         if turned:
             part = np.array(array[rows].T, dtype=np.float64, order="C")
         else:
             part = array[rows].astype(np.float64, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            total = part.sum(axis=0) if turned else part @ ones
+            total = part.sum(axis=0) if turned else np.einsum("ij->i", part)
         # one pass tells good from bad: NaN and infinity reach the sum, and the comparison with NaN is false
         if not bool((np.abs(total - 1) <= ROW_TOLERANCE).all()) or part.min() < -1e-9:  # noqa: PLR2004
             raise StrategyError(_why_not_probs(array[rows].astype(np.float64), rows.start, name))

@@ -133,9 +133,7 @@ def entropy(probs: Any, *, multilabel: bool = False, agg: str = "sum", name: str
     agg = as_choice(agg, "agg", AGGREGATES)
     if multilabel:
         return by_chunks(probs, lambda p: _binary_entropy(p, agg), multilabel=True, name=name)
-    return by_chunks(
-        probs, lambda p: -_plogp(p).sum(axis=0), wide=lambda p: -_plogp(p) @ np.ones(p.shape[1]), name=name
-    )
+    return by_chunks(probs, lambda p: -_plogp(p).sum(axis=0), wide=lambda p: -np.einsum("ij->i", _plogp(p)), name=name)
 
 
 def label_cardinality(probs: Any, labelled_y: Any) -> np.ndarray:
