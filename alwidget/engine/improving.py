@@ -31,5 +31,7 @@ def improve(learner: Learner, pool: Pool, warmup: Warmup, stop: Stop) -> bool:
 
 def _read(pool: Pool, warmup: Warmup) -> Iterator[Batch]:
     rows = warmup.ready()
-    for start in range(0, 0 if rows is None else len(rows), CHUNK):
+    if rows is None:
+        return
+    for start in range(0, len(rows), CHUNK):
         yield lazy_batch(pool, rows[start : start + CHUNK], words=warmup.words)

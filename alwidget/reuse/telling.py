@@ -31,7 +31,8 @@ class _Bars:
     """One bar at a time on standard error, a new one for every phase that takes longer than a moment."""
 
     def __init__(self) -> None:
-        self._phase, self._bar = "", None
+        self._phase = ""
+        self._bar: Any = None
 
     def __call__(self, phase: str, done: int, total: int) -> None:
         from tqdm.auto import tqdm
@@ -39,7 +40,7 @@ class _Bars:
         if phase != self._phase:
             self.close()
             self._phase = phase
-            self._bar: Any = tqdm(total=total, desc=phase, delay=1.0, leave=False)
+            self._bar = tqdm(total=total, desc=phase, delay=1.0, leave=False)
         if self._bar is not None:
             self._bar.total = total
             self._bar.update(max(0, done - self._bar.n))
