@@ -140,7 +140,7 @@ def distill(
         True shows a bar, False nothing; or a function of phase, done and total.
     resume
         Go on where an earlier call with the same arguments was stopped or killed, and return its student if it was
-        finished. False begins anew.
+        finished. False empties the folder of what an earlier call made, and begins anew.
     checkpoint_every
         Steps between checkpoints.
     stop
