@@ -7,19 +7,17 @@ A failed round keeps the last good model and queue, and is tried again when some
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alwidget.engine.background import Background
 from alwidget.engine.desk import Desk
 from alwidget.engine.drafting import Drafting
 from alwidget.engine.improving import improve, improves
-from alwidget.engine.jobs import Jobs
 from alwidget.engine.loading import Loading
 from alwidget.engine.pace import Pace
 from alwidget.engine.queue import Queued
@@ -28,7 +26,7 @@ from alwidget.engine.round import Plan, RoundResult, run_round
 from alwidget.engine.status import EngineStatus, State, Voice
 from alwidget.engine.training import TrainingSet
 from alwidget.engine.warmup import Warmup
-from alwidget.errors import Cancelled, SessionClosedError
+from alwidget.errors import Cancelled
 from alwidget.learners.base import Learner, Stop
 from alwidget.log.rounds import RoundLog
 from alwidget.strategies import Strategy, Subsampler
@@ -38,13 +36,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine"]
 
-T = TypeVar("T")
-logger = logging.getLogger(__name__)
-
 LOW_WATER = 20
 
 
-class Engine:
+class Engine(Background):
     """Chooses what to ask next.
 
     Parameters
@@ -80,6 +75,7 @@ class Engine:
         task: str = "classification",
         rounds: RoundLog | None = None,
     ) -> None:
+        super().__init__()
         self.rounds = RoundLog(None) if rounds is None else rounds
         self._pool, self._learner, self._strategy = pool, learner, strategy
         self._training_set, self._subsample = training_set, subsample
@@ -87,16 +83,11 @@ class Engine:
         self.voice = Voice()
         words = task == "tagging"
         self.loading = Loading(pool, learner, self.voice, seed=seed, words=words)
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
-        self._owner = threading.Lock()
         self.desk = Desk(pool, seed=seed, store=None if cache is None else cache / "queue.json")
         self._warmup = Warmup(pool, seed, words=words)
         self.drafting = Drafting(pool, self.desk)
         self._number = self._new = 0
-        self._paused = self._requested = self._running = self._closing = self._fitted = False
-        self._jobs, self._stop, self._yields = Jobs(), Stop(), False
-        self._thread: threading.Thread | None = None
+        self._requested = self._fitted = False
         self.last: RoundResult | None = None
         self._trained_on: TrainingSet | None = None
         self._memo: dict[tuple[str, str], Any] = {}
@@ -200,102 +191,31 @@ class Engine:
         """Run one whole round now, over the whole pool, and return it."""
         return self.run(lambda _: self._round(within=None, size=self.pace.step))
 
-    def run(self, job: Callable[[Learner], T]) -> T:
-        """Run `job` with the learner, between rounds, and return what it returns."""
-        with self._lock:
-            if self._closing:
-                message = "The session is closed."
-                raise SessionClosedError(message)
-            threaded = self._thread is not None and self._thread is not threading.current_thread()
-            if threaded:
-                future = self._jobs.add(job)
-                self._wake()
-        if threaded:
-            return future.result()
-        with self._owner:
-            return job(self._ready())
-
     def start(self) -> None:
         """Start the background thread; harmless when it runs."""
         with self._lock:
             if self._thread is None and not self._closing:
-                self._running = True
                 self._requested = self._requested or (self.desk.closed > 0 and not self._fitted)
-                self._thread = threading.Thread(target=self._loop, name="alwidget-engine", daemon=True)
-                self._thread.start()
+                super().start()
 
     @property
     def fitted(self) -> bool:
         """Whether a round has trained the model."""
         return self._fitted
 
-    @property
-    def started(self) -> bool:
-        """Whether the background thread runs."""
-        return self._thread is not None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Return True once nothing is left to do, False after `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(
-                lambda: self._thread is None or (not self._running and self._idle()), timeout
-            )
-
-    def close(self, timeout: float = 5.0) -> None:
-        """Stop the thread at its next batch; jobs that still wait fail with `SessionClosedError`."""
-        with self._lock:
-            self._closing = True
-            self._stop.set()
-            self._changed.notify_all()
-            thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
-        self._jobs.refuse()
-
     # The thread ------------------------------------------------------------------------------------------------------
 
-    def _loop(self) -> None:
-        with self._owner:
-            if not self._paused:
-                self._guarded(self._ready)
-            while not self._closing:
-                with self._changed:
-                    while idle := self._idle():
-                        self._running = False
-                        self._changed.notify_all()
-                        if self._improves():
-                            break
-                        self._changed.wait()
-                    if self._closing:
-                        break
-                    self._running = not idle
-                    job = self._jobs.take()
-                if idle:
-                    self._guarded(self._improve)
-                elif job is not None:
-                    job.do(self._ready)
-                elif self._due() and self._readable():
-                    self._guarded(lambda: self._round(within=self._warmup.ready(), size=self.pace.live))
-                elif self._drafts() and not self._due():
-                    self._guarded(self._draft)
-                    self.voice.tell("queue")
-                else:
-                    self._guarded(self._warm)
-        with self._changed:
-            self._thread, self._running = None, False
-            self._changed.notify_all()
+    def _wanted(self) -> bool:
+        return self._due() or self._drafts() or self._warms()
 
-    def _idle(self) -> bool:
-        """Whether there is nothing to do. Called with the lock held."""
-        if self._closing or self._jobs:
-            return False
-        return not self._due() and not self._drafts() and not self._warms()
-
-    def _wake(self) -> None:
-        """Have the thread look at what there is to do, and end what gives way to it. Called with the lock held."""
-        if self._yields and (self._jobs or self._due()):
-            self._stop.set()
-        self._changed.notify_all()
+    def _work(self) -> None:
+        if self._due() and self._readable():
+            self._guarded(lambda: self._round(within=self._warmup.ready(), size=self.pace.live))
+        elif self._drafts() and not self._due():
+            self._guarded(self._draft)
+            self.voice.tell("queue")
+        else:
+            self._guarded(self._warm)
 
     def _due(self) -> bool:
         if self._paused or not len(self.desk.open):
@@ -322,14 +242,6 @@ class Engine:
                 self._memo.clear()
                 self._requested = True
             self.voice.tell("status")
-
-    def _begin(self, *, pausable: bool = False, yields: bool = False) -> Stop:
-        """Return the token of what begins now; what yields ends as soon as a round or a job waits."""
-        with self._lock:
-            self._stop, self._yields = Stop(), yields
-            if self._closing or (pausable and self._paused) or (yields and (self._jobs or self._due())):
-                self._stop.set()
-            return self._stop
 
     def _ready(self) -> Learner:
         """Return the learner, loaded."""
@@ -399,15 +311,6 @@ class Engine:
         learner = self._ready()
         with self._failing("the model's texts could not be written; labelling goes on without them"):
             self.drafting.advance(learner, self._begin(pausable=True, yields=True))
-
-    def _guarded(self, work: Callable[[], object]) -> None:
-        """Run `work` in the background, where a failure is the engine's state and never ends the thread."""
-        try:
-            work()
-        except Cancelled:
-            pass
-        except Exception:
-            logger.warning("the engine's round failed; labelling goes on", exc_info=True)
 
     @contextmanager
     def _failing(
