@@ -154,7 +154,7 @@ def run_round(
     stop.check()
     if candidates.memory is not None and len(ranked.indices):
         candidates.memory.keep(view.candidates, ranked.every, plan.number - 1)
-    said = (*(() if lack is None else (f"{lack}; this round drew at random",)), *candidates.notes)
+    said = (*(() if lack is None else (f"{lack}; this round drew at random",)), *candidates.notes, *ranked.notes)
     drawn_by = subsampler(plan.subsample, strategy)
     return RoundResult(
         plan.number,
@@ -226,7 +226,7 @@ def _ranked(strategy: Strategy, view: RoundView, plan: Plan, rng: np.random.Gene
         if batch <= len(reached) or size >= view.size:
             batch = min(batch, len(reached))
             kept = max(batch, min(plan.size, len(reached)))
-            return Ranked(ranked.indices[:kept], ranked.scores[:kept], ranked.every), batch
+            return replace(ranked, indices=ranked.indices[:kept], scores=ranked.scores[:kept]), batch
         size = int(np.ceil(1.5 * size))
 
 
@@ -256,7 +256,12 @@ def _checked(strategy: Strategy, view: RoundView, size: int, rng: np.random.Gene
     if wrong:
         message = f'The strategy "{strategy.name}" answered {wrong}.'
         raise StrategyError(message)
-    return Ranked(indices.astype(np.int64), scores, every)
+    return Ranked(indices.astype(np.int64), scores, every, _lines(ranked.notes))
+
+
+def _lines(notes: object) -> tuple[str, ...]:
+    """Return what a strategy said as lines; one that forgot the comma of a tuple said one."""
+    return (notes,) if isinstance(notes, str) else tuple(str(note) for note in notes)  # type: ignore[attr-defined]
 
 
 def _entries(

@@ -115,8 +115,9 @@ class BatchBald(Strategy):
         check_task(self, task_of(view))
         if not view.size or not size:
             return nothing()
-        passes = view.mc_probs(self.passes, consistent=True)
-        return without_scores(functional.batchbald(passes, size, rng, samples=self.samples))
+        passes = list(view.mc_probs(self.passes, consistent=True))
+        notes = ("batchbald ranked by entropy: one pass cannot disagree",) if len(passes) == 1 else ()
+        return without_scores(functional.batchbald(passes, size, rng, samples=self.samples), *notes)
 
     def options(self) -> dict[str, Any]:
         """Return `passes` and `samples`."""

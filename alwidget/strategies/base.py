@@ -47,11 +47,15 @@ class Ranked:
     every
         The score of every candidate, float64 (N,), NaN where it has none; None where no document has a score of its
         own. What subsampling by the last scores reads.
+    notes
+        What the person should know of how it was chosen, a line each: that the strategy could not do what it is for
+        and did something simpler. They stand in the record of the round.
     """
 
     indices: np.ndarray
     scores: np.ndarray
     every: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Tags(Protocol):

@@ -12,10 +12,11 @@ from alwidget.strategies.functional.cartography import as_rate, as_threshold, bo
 from alwidget.strategies.functional.checks import as_choice, as_embeddings, as_size
 from alwidget.strategies.functional.dynamics import as_correct
 from alwidget.strategies.functional.scores import entropy, top
-from alwidget.strategies.plugins import logger
-from alwidget.strategies.ranking import nothing
+from alwidget.strategies.ranking import by_score, nothing
 
 __all__ = ["Alvin", "Cartography"]
+
+UNRECORDED = "there are no training dynamics of what is labelled"
 
 
 class Cartography(Strategy):
@@ -50,14 +51,13 @@ class Cartography(Strategy):
         check_task(self, task_of(view))
         if not view.size or not size:
             return nothing()
-        correct = _correct(self, view)
+        correct = _correct(view)
         if correct is None:
-            return _by_entropy(view, size)
+            return _by_entropy(self, view, size, UNRECORDED)
         kinds = learned(correct.mean(axis=0), self.threshold)
         if kinds.all() or not kinds.any():
             told = "all" if kinds.all() else "none"
-            logger.info("cartography ranks by entropy: of %d labelled documents %s were learned", len(kinds), told)
-            return _by_entropy(view, size)
+            return _by_entropy(self, view, size, f"{told} of the {len(kinds):,} labelled documents were learned")
         scores = borderline(
             as_embeddings(view.embeddings),
             as_embeddings(view.labelled_embeddings, "labelled_embeddings"),
@@ -111,9 +111,9 @@ class Alvin(Strategy):
         check_task(self, task_of(view))
         if not view.size or not size:
             return nothing()
-        correct = _correct(self, view)
+        correct = _correct(view)
         if correct is None:
-            return _by_entropy(view, size)
+            return _by_entropy(self, view, size, UNRECORDED)
         rows = as_embeddings(view.embeddings)
         anchors = draw_anchors(
             rows.shape[1],
@@ -126,8 +126,7 @@ class Alvin(Strategy):
             lam_is_weight_of=self.lam_is_weight_of,
         )
         if not len(anchors):
-            logger.info("alvin ranks by entropy: no class has documents that were learned and others that were not")
-            return _by_entropy(view, size)
+            return _by_entropy(self, view, size, "no class has documents that were learned and others that were not")
         near = near_anchors(rows, anchors, size, self.k)
         every = np.full(view.size, np.nan)
         every[near] = entropy(view.probs_at(near))
@@ -144,17 +143,14 @@ class Alvin(Strategy):
         }
 
 
-def _correct(strategy: Strategy, view: View) -> np.ndarray | None:
+def _correct(view: View) -> np.ndarray | None:
     """Return whether the model was right in each epoch, bool (E, n), or None where nothing was recorded."""
     dynamics, n = view.dynamics, len(view.labelled)
     correct = np.asarray(dynamics.correct) if dynamics is not None else np.empty((0, n))
     if not correct.size or correct.shape[1:] != (n,):
-        logger.info("%s ranks by entropy: there are no training dynamics of what is labelled", strategy.name)
         return None
     return as_correct(correct, "dynamics.correct")
 
 
-def _by_entropy(view: View, size: int) -> Ranked:
-    scores = entropy(view.probs)
-    best = top(scores, size)
-    return Ranked(best, scores[best], scores)
+def _by_entropy(strategy: Strategy, view: View, size: int, why: str) -> Ranked:
+    return by_score(entropy(view.probs), size, f"{strategy.name} ranked by entropy: {why}")

@@ -70,6 +70,12 @@ class Mahalanobis(Pointwise):
         known = view.embeddings, view.labelled_embeddings, view.labelled_y
         return functional.mahalanobis(*known, margin=self.margin)
 
+    def notes(self, view: View) -> tuple[str, ...]:
+        """Say where there is no second class for a margin."""
+        if not self.margin or len(np.unique(view.labelled_y)) > 1:
+            return ()
+        return ("mahalanobis ranked by distance alone: one class only is labelled, so there is no margin",)
+
     def options(self) -> dict[str, Any]:
         """Return `margin`."""
         return {"margin": self.margin}

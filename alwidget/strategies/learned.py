@@ -8,6 +8,7 @@ import numpy as np
 
 from alwidget.strategies import functional
 from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
+from alwidget.strategies.functional.alfamix import mixed
 from alwidget.strategies.functional.checks import as_size
 from alwidget.strategies.functional.discriminator import as_ratio
 from alwidget.strategies.ranking import nothing, without_scores
@@ -41,8 +42,10 @@ class Discriminative(Strategy):
         check_task(self, task_of(view))
         if not view.size or not size:
             return nothing()
+        notes = () if len(view.labelled) else ("discriminative drew at random: nothing is labelled",)
         given = view.embeddings, view.labelled_embeddings, size, rng
-        return without_scores(functional.discriminative(*given, batches=self.batches, ratio=self.ratio))
+        picked = functional.discriminative(*given, batches=self.batches, ratio=self.ratio)
+        return without_scores(picked, *notes)
 
     def options(self) -> dict[str, Any]:
         """Return `batches` and `ratio`."""
@@ -65,4 +68,6 @@ class AlfaMix(Strategy):
         if not view.size or not size:
             return nothing()
         known = view.labelled_features, view.labelled_y
-        return without_scores(functional.alfa_mix(view.probs, view.features, *known, *view.head, size, rng))
+        picked, drawn = mixed(view.probs, view.features, *known, *view.head, size, rng)
+        said = f"alfa-mix drew {drawn:,} documents at random: no mixing changes the class of more"
+        return without_scores(picked, *((said,) if drawn and size < view.size else ()))

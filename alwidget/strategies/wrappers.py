@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from alwidget.strategies.base import Ranked, Strategy, View, check_task, task_of
 from alwidget.strategies.functional.checks import as_size
 from alwidget.strategies.functional.regions import REGIONS, as_beta
 from alwidget.strategies.functional.seals import Nearby
-from alwidget.strategies.ranking import nothing
+from alwidget.strategies.ranking import Pointwise, nothing
 from alwidget.strategies.registry import get
 from alwidget.strategies.schedule import Schedule
 from alwidget.strategies.settings import from_settings, to_settings
@@ -99,7 +100,8 @@ class AcTune(_Wrapper):
         picked = functional.actune(
             scores, view.probs, view.embeddings, size, rng, regions=self.regions, beta=self.beta
         )
-        return Ranked(picked, np.full(len(picked), np.nan), scores)
+        notes = base.notes(view) if isinstance(base, Pointwise) else ()
+        return Ranked(picked, np.full(len(picked), np.nan), scores, notes)
 
     def options(self) -> dict[str, Any]:
         """Return `base`, `regions` and `beta`."""
@@ -136,19 +138,21 @@ class Seals(_Wrapper):
         if not view.size or not size:
             return nothing()
         base = self.base.at(view)
-        near = self._near(view)
+        near, notes = self._near(view), tuple[str, ...]()
         if len(near) < min(size, view.size):
             others = np.setdiff1d(np.arange(view.size), near)
             drawn = rng.choice(others, min(size, view.size) - len(near), replace=False)
+            notes = (_too_few(view, len(near), len(drawn)),)
             near = np.sort(np.concatenate([near, drawn]))
         if len(near) == view.size:
-            return base.select(view, size, rng)
+            all_of_it = base.select(view, size, rng)
+            return replace(all_of_it, notes=(*notes, *all_of_it.notes))
         some = base.select(view.take(near), size, rng)
         every = None
         if some.every is not None:
             every = np.full(view.size, np.nan)
             every[near] = some.every
-        return Ranked(near[some.indices], some.scores, every)
+        return Ranked(near[some.indices], some.scores, every, (*notes, *some.notes))
 
     def options(self) -> dict[str, Any]:
         """Return `base` and `k`."""
@@ -163,6 +167,12 @@ class Seals(_Wrapper):
             return np.empty(0, dtype=np.int64)
         memory = view.kept(f"seals:{self.k}", lambda: Nearby(self.k))
         return memory.update(view.candidates, view.base_embeddings, view.labelled, known)
+
+
+def _too_few(view: View, near: int, drawn: int) -> str:
+    """Return the line that says why documents were drawn at random."""
+    why = f"only {near:,} candidates are near labelled ones" if len(view.labelled) else "nothing is labelled"
+    return f"seals drew {drawn:,} candidates at random: {why}"
 
 
 def _check_scores(base: Strategy) -> None:

@@ -302,6 +302,16 @@ def test_a_strategy_that_breaks_its_contract_is_named(made: Made, answer: Ranked
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize("notes", [("all is the same", "so it guessed"), "one line"])
+def test_what_a_strategy_notes_stands_in_the_record_of_the_round(made: Made, notes: object) -> None:
+    answer = Ranked(np.arange(10), np.zeros(10), notes=notes)  # type: ignore[arg-type]
+    engine, _, _, _ = made(Broken(answer))
+    expected = (notes,) if isinstance(notes, str) else notes
+    assert engine.step().notes == expected
+    assert tuple(engine.rounds.records()[-1].notes) == expected
+    assert expected[0] in engine.status.message  # type: ignore[index]
+
+
 def test_the_view_is_read_only(made: Made) -> None:
     class Sorts(Strategy):
         name = "sorts"

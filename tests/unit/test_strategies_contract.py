@@ -455,3 +455,61 @@ def test_wrappers_bear_every_strategy_that_they_can_be_around(pair):
         ranked = actune.at(view).select(view, 7, np.random.default_rng(0))
         assert len(set(ranked.indices.tolist())) == 7
         np.testing.assert_array_equal(ranked.every, acting(pair).scores(view))
+
+
+def test_a_strategy_that_could_do_what_it_is_for_has_nothing_to_note(pair):
+    assert select(pair, of(pair), 7).notes == ()
+
+
+LEARNED = Dynamics(
+    np.ones((EPOCHS, LABELLED), np.float16),
+    np.ones((EPOCHS, LABELLED), dtype=bool),
+    tuple(f"{i:016d}".encode() for i in range(LABELLED)),
+)
+FALLBACKS = {
+    "cartography": ("cartography", {"dynamics": LEARNED}, "all of the 12 labelled documents were learned"),
+    "alvin": ("alvin", {"dynamics": LEARNED}, "no class has documents that were learned and others"),
+    "no dynamics": ("alvin", {"dynamics": None}, "no training dynamics"),
+    "batchbald": (strategies.get("batchbald", passes=1), {}, "one pass cannot disagree"),
+    "mahalanobis": (
+        strategies.get("mahalanobis", margin=True),
+        {"labelled_y": np.zeros(LABELLED, dtype=int)},
+        "no margin",
+    ),
+    "alfa-mix": (
+        "alfa-mix",
+        {"head": (np.zeros((CLASSES, FEATURES)), np.arange(CLASSES))},
+        "drew 7 documents at random",
+    ),
+    "seals": (
+        strategies.get("seals", k=1),
+        {"labelled_base_embeddings": np.ones((LABELLED, D))},
+        "at random: only 0 candidates are near",
+    ),
+    "seals around": (
+        strategies.get("seals", base="cartography", k=20),
+        {"dynamics": LEARNED},
+        "cartography ranked by entropy",
+    ),
+    "actune around": (
+        strategies.get("actune", base=strategies.get("mahalanobis", margin=True)),
+        {"labelled_y": np.zeros(LABELLED, dtype=int)},
+        "no margin",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FALLBACKS)
+def test_a_fallback_leaves_a_note(case):
+    strategy, given, says = FALLBACKS[case]
+    ranked = strategies.get(strategy).select(ArrayView(**arrays() | given), 7, np.random.default_rng(0))
+    assert len(ranked.indices) == 7
+    (note,) = ranked.notes
+    assert says in note
+
+
+@pytest.mark.parametrize("strategy", [strategies.get("seals", k=5), strategies.get("discriminative")], ids=repr)
+def test_nothing_labelled_is_noted(strategy):
+    nobody = ArrayView(**arrays(labelled=0))
+    (note,) = strategy.select(nobody, 7, np.random.default_rng(0)).notes
+    assert "at random: nothing is labelled" in note

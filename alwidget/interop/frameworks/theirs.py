@@ -6,7 +6,7 @@ import importlib
 import inspect
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,7 +99,7 @@ class Theirs(Strategy):
         if wrong:
             message = f'"{self.name}" answered {wrong}.'
             raise StrategyError(message)
-        return Ranked(indices.astype(np.int64), np.asarray(ranked.scores, dtype=np.float64), ranked.every)
+        return replace(ranked, indices=indices.astype(np.int64), scores=np.asarray(ranked.scores, dtype=np.float64))
 
 
 def imported(module: str, library: str, package: str) -> Any:

@@ -81,6 +81,20 @@ def alfa_mix(
     >>> alfa_mix(logits / logits.sum(axis=1, keepdims=True), z, z[[0, 2]], [0, 1], weights, bias, 1, 0).tolist()
     [1]
     """
+    return mixed(probs, features, labelled_features, labelled_y, weights, bias, size, rng)[0]
+
+
+def mixed(
+    probs: Any,
+    features: Any,
+    labelled_features: Any,
+    labelled_y: Any,
+    weights: Any,
+    bias: Any,
+    size: int,
+    rng: np.random.Generator | int,
+) -> tuple[np.ndarray, int]:
+    """Return the same, and how many of them were drawn at random, the last ones."""
     z = as_embeddings(features, "features")
     size, rng = min(as_size(size), len(z)), as_generator(rng)
     least = least_mixing(probs, z, labelled_features, labelled_y, weights, bias)
@@ -89,12 +103,12 @@ def alfa_mix(
     if enough:
         candidates = np.flatnonzero(least < enough[0])
         chosen: np.ndarray = candidates[kmeans_medoids(z[candidates], size, rng)]
-        return chosen
+        return chosen, 0
     changed = np.argsort(least, kind="stable")[: np.count_nonzero(least < shares[-1])][:size]
     others = np.ones(len(z), dtype=bool)
     others[changed] = False
     filled = rng.permutation(np.flatnonzero(others))[: size - len(changed)]
-    return np.concatenate([changed, filled]).astype(np.int64, copy=False)
+    return np.concatenate([changed, filled]).astype(np.int64, copy=False), len(filled)
 
 
 def least_mixing(
