@@ -32,8 +32,12 @@ demo: setup
 	@if [ -n "$(BROWSER_FLAG)" ]; then echo "There is no display here: open the address below in a browser."; fi
 	$(BIN)/jupyter lab $(BROWSER_FLAG) $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
+# processes for tests that need neither a server nor a browser; those measure themselves against a clock and go alone
+WORKERS ?= 2
+
 test: setup chromium lint
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile alwidget tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/integration tests/browser $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
