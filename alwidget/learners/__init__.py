@@ -36,6 +36,7 @@ from alwidget.learners.offline import offline_path
 from alwidget.learners.reader import Reader
 from alwidget.learners.sigmoidhead import SigmoidHead
 from alwidget.learners.tagging import BiLstmCrf, FineTunedTagger, FrozenTagger
+from alwidget.learners.textcnn import TextCnn
 from alwidget.learners.tfidf import TfIdf
 from alwidget.learners.threads import bounded_threads
 
@@ -69,6 +70,7 @@ __all__ = [
     "SupportsImproving",
     "SupportsPasses",
     "SupportsTokens",
+    "TextCnn",
     "TfIdf",
     "TokenProbs",
     "bounded_threads",

@@ -13,7 +13,7 @@ from typing import Any
 from alwidget.errors import ArgumentError, ModelError
 from alwidget.learners import hub
 from alwidget.learners.base import Learner, Progress, Stop
-from alwidget.learners.making import Found, build, how, last_resort
+from alwidget.learners.making import WITHOUT_WEIGHTS, Found, build, how, last_resort
 from alwidget.learners.names import KEYWORDS, SPELLINGS, Wanted, read_name
 from alwidget.learners.offline import ALIASES, NAME, offline_path
 from alwidget.learners.resolving import Resolving
@@ -67,11 +67,12 @@ def make(
     Parameters
     ----------
     model
-        ``"auto"``, ``"tf-idf"``, ``"encoder:NAME"``, ``"encoder:NAME+mlp"`` (a small network on the frozen vectors),
-        ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen without), ``"distilled:TEACHER"`` (its small
-        student, likewise), or a `Learner` of your own. NAME is a hub name or a path. Entities have ``"bilstm-crf"``
-        and no ``"tf-idf"``; for written text NAME is an encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL``
-        stands in for ``"auto"`` where it is set and can learn the task.
+        ``"auto"``, ``"tf-idf"``, ``"textcnn"``, ``"encoder:NAME"``, ``"encoder:NAME+mlp"`` (a small network on the
+        frozen vectors), ``"finetune:NAME"``, a bare NAME (fine-tuned with a GPU, frozen without),
+        ``"distilled:TEACHER"`` (its small student, likewise), or a `Learner` of your own. NAME is a hub name or a
+        path. Entities have ``"bilstm-crf"`` in place of ``"tf-idf"`` and ``"textcnn"``; for written text NAME is an
+        encoder-decoder, fine-tuned anywhere. ``ALWIDGET_MODEL`` stands in for ``"auto"`` where it is set and can learn
+        the task.
     task
         ``"classification"``, ``"multilabel"``, ``"tagging"`` or ``"generation"``.
     cache_dir
@@ -101,7 +102,7 @@ def make(
     if model.strip().lower() == "auto" and os.environ.get("ALWIDGET_MODEL", "").strip():
         name, hint = _from_environment(task)
     wanted = read_name(name, task)
-    if wanted.kind in {"tf-idf", "bilstm-crf"}:
+    if wanted.kind in WITHOUT_WEIGHTS:
         why = f"{how(wanted.kind, task)}, as asked for{hint}"
         return Choice(build(Found(wanted.kind, wanted.kind, None, why), task, device=device), _capital(why))
     chooser = _Chooser(wanted, task, device, hint)

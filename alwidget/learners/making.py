@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alwidget.learners.base import Learner
 
-__all__ = ["Found", "build", "how", "last_resort"]
+__all__ = ["WITHOUT_WEIGHTS", "Found", "build", "how", "last_resort"]
 
 TAGGERS = {
     "encoder": "alwidget.learners.tagging.frozen:FrozenTagger",
@@ -19,8 +19,10 @@ TAGGERS = {
 }
 WITHOUT_WEIGHTS = {
     "tf-idf": "TF-IDF with a linear head",
+    "textcnn": "a TextCNN that knows no language yet",
     "bilstm-crf": "a BiLSTM-CRF that knows no language yet",
 }
+"""What is learned from nothing, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,9 @@ class Found:
     Attributes
     ----------
     kind
-        ``"encoder"``, ``"finetune"``, ``"tf-idf"`` or ``"bilstm-crf"``.
+        ``"encoder"``, ``"finetune"``, ``"tf-idf"``, ``"textcnn"`` or ``"bilstm-crf"``.
     name, folder
-        What it is called, and where its weights are; the last two kinds have none.
+        What it is called, and where its weights are; the last three kinds have none.
     mlp
         Whether the encoder gets a small network in place of a linear head.
     why, warning
@@ -49,7 +51,7 @@ class Found:
 
 def build(found: Found, task: str, *, cache_dir: str | Path | None = None, device: str | None = None) -> Learner:
     """Return the learner of a task with this model, not loaded yet."""
-    kind = found.kind if found.folder is not None else last_resort(task)
+    kind = found.kind if found.folder is not None or found.kind in WITHOUT_WEIGHTS else last_resort(task)
     if task == "tagging":
         made = _imported(TAGGERS[kind])
         if kind == "bilstm-crf":
@@ -62,11 +64,16 @@ def build(found: Found, task: str, *, cache_dir: str | Path | None = None, devic
         from alwidget.learners.tfidf import TfIdf
 
         return TfIdf(head=_sigmoid_head() if several else None)
-    if kind == "finetune":
-        from alwidget.learners.finetune import FineTuned
+    if kind in {"finetune", "textcnn"}:
         from alwidget.learners.objectives import Binary
 
         objective = Binary() if several else None
+        if kind == "textcnn":
+            from alwidget.learners.textcnn import TextCnn
+
+            return TextCnn(device=device, objective=objective)
+        from alwidget.learners.finetune import FineTuned
+
         return FineTuned(_folder(found), label=found.name, device=device, cache_dir=cache_dir, objective=objective)
     from alwidget.learners.frozen import FrozenEncoder
     from alwidget.learners.mlphead import MlpHead

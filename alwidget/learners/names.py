@@ -14,21 +14,32 @@ from alwidget.learners.hub import is_model_folder
 __all__ = ["KEYWORDS", "SPELLINGS", "Wanted", "read_name"]
 
 KEYWORDS = {
-    "classification": ("auto", "tf-idf", "encoder:NAME", "encoder:NAME+mlp", "finetune:NAME", "distilled:TEACHER"),
-    "multilabel": ("auto", "tf-idf", "encoder:NAME", "finetune:NAME", "distilled:TEACHER"),
+    "classification": (
+        "auto",
+        "tf-idf",
+        "textcnn",
+        "encoder:NAME",
+        "encoder:NAME+mlp",
+        "finetune:NAME",
+        "distilled:TEACHER",
+    ),
+    "multilabel": ("auto", "tf-idf", "textcnn", "encoder:NAME", "finetune:NAME", "distilled:TEACHER"),
     "tagging": ("auto", "bilstm-crf", "encoder:NAME", "finetune:NAME", "distilled:TEACHER"),
     "generation": ("auto", "encoder:NAME", "finetune:NAME"),
 }
 """What may be typed for each task, besides a hub name and a path."""
-PLANNED = ("textcnn",)
 KINDS = ("encoder", "finetune", "distilled")
 MLP = "+mlp"
 SPELLINGS = {
-    "auto": "auto",
-    "bilstm-crf": "bilstm-crf",
-    "bilstm_crf": "bilstm-crf",
-    "bilstmcrf": "bilstm-crf",
-} | dict.fromkeys(("tf-idf", "tfidf", "tf_idf"), "tf-idf")
+    spelling: keyword
+    for keyword, spellings in {
+        "auto": ("auto",),
+        "tf-idf": ("tf-idf", "tfidf", "tf_idf"),
+        "textcnn": ("textcnn", "text-cnn", "text_cnn"),
+        "bilstm-crf": ("bilstm-crf", "bilstm_crf", "bilstmcrf"),
+    }.items()
+    for spelling in spellings
+}
 # what the hub allows in "owner/name"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[\w.-]{1,96})?")
 
@@ -40,8 +51,8 @@ class Wanted:
     Attributes
     ----------
     kind
-        ``"auto"``, ``"tf-idf"``, ``"bilstm-crf"``, ``"encoder"``, ``"finetune"``, ``"distilled"``, or ``"any"`` for a
-        bare name: fine-tuned where there is a GPU, frozen where there is none.
+        ``"auto"``, ``"tf-idf"``, ``"textcnn"``, ``"bilstm-crf"``, ``"encoder"``, ``"finetune"``, ``"distilled"``, or
+        ``"any"`` for a bare name: fine-tuned where there is a GPU, frozen where there is none.
     name
         The hub name, or the folder's name.
     folder
@@ -62,7 +73,7 @@ def read_name(model: str, task: str = "classification") -> Wanted:
     Raises
     ------
     alwidget.errors.ArgumentError
-        It is a misspelt keyword, a model of a later version, or one that cannot learn the task.
+        It is a misspelt keyword, or a model that cannot learn the task.
     alwidget.errors.ModelError
         It is a path at which there is no model.
 
@@ -84,9 +95,6 @@ def read_name(model: str, task: str = "classification") -> Wanted:
             )
             raise ArgumentError(message)
         return Wanted(keyword)
-    if any(text == p or (p.endswith(":") and text.startswith(p)) for p in PLANNED):
-        message = f'model="{text}" is not in this version yet; it can be {_shown(task)}, a hub name or a path.'
-        raise ArgumentError(message)
     if text.endswith(MLP) and not Path(text.partition(":")[2] or text).is_dir():
         return _with_mlp(text, task)
     kind, colon, rest = text.partition(":")

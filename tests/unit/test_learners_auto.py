@@ -64,6 +64,8 @@ def in_hub_cache(tmp_path, name, **options):
         (" auto ", "auto", ""),
         ("tf-idf", "tf-idf", ""),
         ("TFIDF", "tf-idf", ""),
+        ("TextCNN", "textcnn", ""),
+        ("text-cnn", "textcnn", ""),
         ("encoder:all-MiniLM-L6-v2", "encoder", "all-MiniLM-L6-v2"),
         ("finetune:org/model-x", "finetune", "org/model-x"),
         ("distilbert-base-uncased", "any", "distilbert-base-uncased"),
@@ -83,7 +85,7 @@ def test_names_are_read(typed, kind, name):
         ("encodr:org/x", 'Did you mean "encoder:org/x"'),
         ("encoder", 'Did you mean "encoder:NAME"'),
         ("encoder:", "names no model"),
-        ("textcnn", "not in this version"),
+        ("textcn", 'Did you mean "textcnn"'),
         ("distilled:", "names no model"),
         ("distiled:bert", 'Did you mean "distilled:bert"'),
         ("two words", "neither"),
@@ -127,6 +129,8 @@ def test_other_things_are_no_models():
         ("bilstm-crf", "classification", r'it can be "auto", "tf-idf"'),
         ("bilstm-crf", "multilabel", r'it can be "auto", "tf-idf"'),
         ("bilstm-crf", "generation", "cannot learn"),
+        ("textcnn", "tagging", 'cannot learn task="tagging"'),
+        ("textcnn", "generation", "cannot learn"),
         ("atuo", "tagging", 'Did you mean "auto"'),
     ],
 )
@@ -142,10 +146,10 @@ def test_an_environment_that_names_a_model_for_other_tasks_is_passed_over(monkey
     assert "(ALWIDGET_MODEL=tf-idf cannot learn this task)" in make("auto", task="generation").why
 
 
-@pytest.mark.parametrize("model", ["tf-idf", "encoder", "finetune"])
+@pytest.mark.parametrize("model", ["tf-idf", "textcnn", "encoder", "finetune"])
 def test_several_labels_are_learned_by_every_kind(model, tmp_path):
     folder = make_tiny(tmp_path / "mine")
-    choice = make(model if model == "tf-idf" else f"{model}:{folder}", task="multilabel", device="cpu")
+    choice = make(model if model in {"tf-idf", "textcnn"} else f"{model}:{folder}", task="multilabel", device="cpu")
     data = several(24)
     choice.learner.prepare()
     choice.learner.fit(data, seed=0)
@@ -157,7 +161,7 @@ def test_several_labels_are_learned_by_every_kind(model, tmp_path):
 
 def test_one_label_a_document_has_no_thresholds(tmp_path):
     folder = make_tiny(tmp_path / "mine")
-    for model in ("tf-idf", f"encoder:{folder}", f"finetune:{folder}"):
+    for model in ("tf-idf", "textcnn", f"encoder:{folder}", f"finetune:{folder}"):
         learner = make(model, device="cpu").learner
         learner.prepare()
         assert not hasattr(learner, "thresholds")
@@ -260,7 +264,7 @@ def test_making_a_learner_imports_nothing_heavy_and_asks_nobody():
         import socket, sys
         socket.create_connection = None
         from alwidget import learners
-        for name in ("auto", "tf-idf", "encoder:org/unknown"):
+        for name in ("auto", "tf-idf", "textcnn", "encoder:org/unknown"):
             learners.make(name).why
         heavy = {"torch", "transformers", "sklearn", "scipy", "huggingface_hub", "pandas", "datasets"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)

@@ -9,7 +9,17 @@ import pytest
 import torch
 
 from alwidget.errors import ModelError
-from alwidget.learners import Binary, FineTuned, FrozenEncoder, MlpHead, SigmoidHead, SupportsPasses, TfIdf, make
+from alwidget.learners import (
+    Binary,
+    FineTuned,
+    FrozenEncoder,
+    MlpHead,
+    SigmoidHead,
+    SupportsPasses,
+    TextCnn,
+    TfIdf,
+    make,
+)
 from alwidget.learners.dropout import OwnRandomness
 from alwidget.learners.head import DROPOUT, Head
 from alwidget.learners.training import SeededDropout
@@ -36,6 +46,7 @@ def learners(folders, tmp_path_factory):
         "tuned": FineTuned(folders["bert"], cache_dir=cache, **QUICK),
         "roberta": FineTuned(folders["roberta"], cache_dir=cache, **QUICK),
         "distilbert": FineTuned(folders["distilbert"], cache_dir=cache, **QUICK),
+        "textcnn": TextCnn(**QUICK),
         "binary": FineTuned(folders["bert"], cache_dir=cache, objective=Binary(folds=0), **QUICK),
     }
     for name, learner in made.items():
@@ -43,7 +54,7 @@ def learners(folders, tmp_path_factory):
     return made
 
 
-@pytest.fixture(params=["linear", "mlp", "sigmoid", "tuned", "roberta", "distilbert", "binary"])
+@pytest.fixture(params=["linear", "mlp", "sigmoid", "tuned", "roberta", "distilbert", "textcnn", "binary"])
 def learner(request, learners):
     return learners[request.param]
 

@@ -18,6 +18,7 @@ from alwidget.learners.softmax import fit_softmax, log_softmax
 from alwidget.learners.tagging.bilstm import BiLstmCrf
 from alwidget.learners.tagging.finetune import FineTunedTagger
 from alwidget.learners.tagging.frozen import FrozenTagger
+from alwidget.learners.textcnn import TextCnn
 from alwidget.learners.tfidf import TfIdf
 from alwidget.learners.watching import LOOKS
 from tagging_data import tagging
@@ -34,11 +35,12 @@ def classifiers(folder, cache):
         "frozen": FrozenEncoder(folder, cache_dir=cache, device="cpu"),
         "mlp": FrozenEncoder(folder, cache_dir=cache, device="cpu", head=MlpHead(hidden=(8,), epochs=14, min_steps=0)),
         "tf-idf": TfIdf(),
+        "textcnn": TextCnn(device="cpu", epochs=9, min_steps=27, patience=9),
         "fine-tuned": FineTuned(folder, device="cpu", epochs=9, min_steps=27, patience=9),
     }
 
 
-@pytest.mark.parametrize("kind", ["frozen", "mlp", "tf-idf", "fine-tuned"])
+@pytest.mark.parametrize("kind", ["frozen", "mlp", "tf-idf", "textcnn", "fine-tuned"])
 def test_a_classifier_is_looked_at_on_its_way_and_at_its_end(folder, tmp_path, kind):
     data = labelled(40)
     learner = classifiers(folder, tmp_path)[kind]
@@ -54,7 +56,7 @@ def test_a_classifier_is_looked_at_on_its_way_and_at_its_end(folder, tmp_path, k
     assert np.array_equal(alone.predict_proba(data.documents), seen[-1][0])
 
 
-@pytest.mark.parametrize("kind", ["frozen", "tf-idf", "fine-tuned"])
+@pytest.mark.parametrize("kind", ["frozen", "tf-idf", "textcnn", "fine-tuned"])
 def test_who_fails_while_looking_leaves_the_last_model_in_use(folder, tmp_path, kind):
     data = labelled(40)
     learner = classifiers(folder, tmp_path)[kind]
