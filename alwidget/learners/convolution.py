@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,9 +100,9 @@ class Convolutions(nn.Module):
         self.words = nn.Embedding(len(words) + 1, WORD, 0, _weight=torch.zeros(len(words) + 1, WORD))
         self.pieces = nn.Embedding(len(pieces) + 1, WORD, 0, _weight=torch.zeros(len(pieces) + 1, WORD))
         # without a draw from the global generator
-        self.filters = nn.ModuleList(nn.utils.skip_init(nn.Conv1d, WORD, FILTERS, width) for width in WIDTHS)
+        self.filters = nn.ModuleList(_undrawn(nn.Conv1d, WORD, FILTERS, width) for width in WIDTHS)
         self.dropout = SeededDropout(dropout, draws)
-        self.out = nn.utils.skip_init(nn.Linear, POOLED * (4 if pairs else 1), outputs)
+        self.out: nn.Linear = _undrawn(nn.Linear, POOLED * (4 if pairs else 1), outputs)
         self._draw(generator)
 
     def encoded(self, read: ReadWords) -> Inputs:
@@ -158,3 +159,7 @@ class Convolutions(nn.Module):
                 reach = (spread / layer.weight[0].numel()) ** 0.5
                 layer.weight.uniform_(-reach, reach, generator=generator)
                 layer.bias.zero_()
+
+
+def _undrawn(kind: type[nn.Module], *sizes: int) -> Any:
+    return nn.utils.skip_init(kind, *sizes)  # type: ignore[no-untyped-call]

@@ -26,7 +26,7 @@ from alwidget.learners.watching import LOOKS
 
 if TYPE_CHECKING:
     from alwidget.learners.inference import Answers, Running
-    from alwidget.learners.training import History, Options
+    from alwidget.learners.training import Classified, History, Options
 
 __all__ = ["FineTuned"]
 
@@ -279,21 +279,11 @@ class FineTuned(WithLayers, WithPretrained, WithSurprisal):
         watch: Callable[[Any, float], None] | None = None,
     ) -> tuple[Any, History]:
         """Return a model of its own, trained on these documents, and what happened."""
-        from alwidget.learners.training import Classified, train
+        from alwidget.learners.training import train
 
-        running = self._running()
         model = self._continued(classes, seed) if warm else self._fresh(self.folder, classes, seed)
-        examples = Classified(
-            tokens,
-            targets,
-            len(classes),
-            objective=self.objective,
-            weights=weights,
-            class_weight=self.options.class_weight,
-            device=str(self.device),
-            predict=lambda trained, some: running.run(trained, some, stop)[1],
-            smoothing=smoothing,
-        )
+        how = {"weights": weights, "class_weight": self.options.class_weight, "smoothing": smoothing}
+        examples = self._examples(tokens, targets, len(classes), stop=stop, **how)
         history = train(
             model,
             examples,
@@ -306,6 +296,22 @@ class FineTuned(WithLayers, WithPretrained, WithSurprisal):
             watch=watch,
         )
         return model, history
+
+    def _examples(
+        self, tokens: Tokens, targets: np.ndarray, n_classes: int, *, stop: Stop | None, **options: Any
+    ) -> Classified:
+        from alwidget.learners.training import Classified
+
+        running = self._running()
+        return Classified(
+            tokens,
+            targets,
+            n_classes,
+            objective=self.objective,
+            device=str(self.device),
+            predict=lambda trained, some: running.run(trained, some, stop)[1],
+            **options,
+        )
 
     def _looked_at(self, classes: tuple[str, ...], watch: Watch, model: Any, rate: float) -> None:
         """Let somebody look through a model that is being trained; what was in use is in use again afterwards."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alwidget.errors import ModelError
 from alwidget.learners.base import Batch, Progress, Stop
+from alwidget.learners.sampled import SampleLosses
 
 if TYPE_CHECKING:
     from alwidget.learners.inference import Answers
+    from alwidget.learners.objectives import Objective
+    from alwidget.learners.tokens import Tokens
+    from alwidget.learners.training import Classified
 
 __all__ = ["WithLayers"]
 
@@ -24,6 +29,7 @@ class WithLayers:
     """Mix-in for a learner that hands out the `Answers` of its present model."""
 
     label: str
+    objective: Objective
     _answers: Answers | None = None
     _classes: tuple[str, ...] = ()
 
@@ -35,6 +41,14 @@ class WithLayers:
         raise NotImplementedError
 
     def _check_trained(self) -> None:
+        raise NotImplementedError
+
+    def _tokens(self, documents: Batch, stop: Stop | None) -> Tokens:
+        raise NotImplementedError
+
+    def _examples(
+        self, tokens: Tokens, targets: np.ndarray, n_classes: int, *, stop: Stop | None, **options: Any
+    ) -> Classified:
         raise NotImplementedError
 
     def _certain(self, classes: tuple[str, ...]) -> bool:
@@ -79,6 +93,14 @@ class WithLayers:
             message = f"{self.label} has no dropout; FineTuned(…, dropout=0.1) trains it with some."
             raise _NoDropoutError(message)
         return self._passes
+
+    def sample_losses(self, documents: Batch, y: Any, *, stop: Stop | None = None) -> SampleLosses:
+        """Return what documents cost the present model with these answers; see `SupportsGradients`."""
+        self._check_trained()
+        model, tokens = self._ready().model, self._tokens(documents, stop)
+        width = int(model.config.num_labels)
+        examples = self._examples(tokens, self.objective.targets(y), width, stop=stop)
+        return SampleLosses(model, partial(examples.losses, model), tokens.lengths)
 
     def _passes(
         self, documents: Batch, passes: int, *, seed: int, consistent: bool = False, stop: Stop | None = None

@@ -17,6 +17,7 @@ from alwidget.learners.checkpoints import device_or_best, reading, write_json
 from alwidget.learners.head import checked_smoothing, checked_weights
 from alwidget.learners.lexicon import Lexicon
 from alwidget.learners.objectives import Objective, Single
+from alwidget.learners.sampled import SampleLosses
 from alwidget.learners.threads import bounded_threads
 from alwidget.learners.thresholds import label_folds
 from alwidget.learners.watching import LOOKS
@@ -225,6 +226,19 @@ class TextCnn:
         """Return what the last layer reads, float32 (n, f): the same as `embed`."""
         return self.embed(documents, stop=stop)
 
+    def sample_losses(self, documents: Batch, y: Any, *, stop: Stop | None = None) -> SampleLosses:
+        """Return what documents cost the present model with these answers; see `SupportsGradients`."""
+        from alwidget.learners.reading import WordExamples
+
+        self._check_trained()
+        model = self._ready().model
+        if model is None:
+            message = f"{self.label} knows one class only, so nothing was learned that documents could have moved."
+            raise ModelError(message)
+        read, targets = self._read(documents, stop), self.objective.targets(y)
+        examples = WordExamples(read, targets, len(self._classes), objective=self.objective, stop=stop)
+        return SampleLosses(model, partial(examples.losses, model), examples.lengths)
+
     def save(self, path: Path) -> None:
         """Write ``model.safetensors`` and ``textcnn.json`` into a folder."""
         from safetensors.torch import save_file
@@ -296,16 +310,14 @@ class TextCnn:
         weights: np.ndarray | None,
         smoothing: np.ndarray | None,
         *,
-        seed: int,
         stop: Stop | None,
-        progress: Progress | None,
-        watch: Callable[[Any, float], None] | None = None,
+        **how: Any,
     ) -> tuple[Convolutions, History]:
         """Return a model of its own, trained on these documents, and what happened."""
         from alwidget.learners.reading import WordExamples
         from alwidget.learners.training import train
 
-        model = self._fresh(*read.known(), n_classes, pairs=pairs, seed=seed)
+        model = self._fresh(*read.known(), n_classes, pairs=pairs, seed=how["seed"])
         examples = WordExamples(
             read,
             targets,
@@ -316,17 +328,8 @@ class TextCnn:
             class_weight=self.options.class_weight,
             stop=stop,
         )
-        history = train(
-            model,
-            examples,
-            options=self.options,
-            seed=seed,
-            device=str(self.device),
-            step_tokens=STEP_WORDS,
-            stop=stop,
-            progress=progress,
-            watch=watch,
-        )
+        at = {"device": str(self.device), "step_tokens": STEP_WORDS}
+        history = train(model, examples, options=self.options, stop=stop, **at, **how)
         return model, history
 
     def _tuned(

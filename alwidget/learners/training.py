@@ -160,6 +160,8 @@ class Classified:
         The documents and their answers as `objective` encodes them.
     predict
         Returns probabilities (n, C) of tokens under a model, dropout off.
+    weights, class_weight
+        What each document counts, float64 (n,), and None or ``"balanced"``.
     smoothing
         The share of each document's target that is spread over the classes, float64 (n,).
     """
@@ -171,10 +173,10 @@ class Classified:
         n_classes: int,
         *,
         objective: Objective,
-        weights: np.ndarray | None,
-        class_weight: str | None,
         device: str,
         predict: Callable[[Any, Tokens], np.ndarray],
+        weights: np.ndarray | None = None,
+        class_weight: str | None = None,
         smoothing: np.ndarray | None = None,
     ) -> None:
         self.lengths, self.kinds = tokens.lengths, objective.kinds(targets)
