@@ -155,7 +155,8 @@ class Convolutions(nn.Module):
         """Draw pieces, filters and the last layer; words and biases are zero."""
         with torch.no_grad():
             self.pieces.weight[1:].normal_(0.0, PIECE_SCALE, generator=generator)
-            for layer, spread in (*((each, 3.0) for each in self.filters), (self.out, 1.0)):
+            layers: list[tuple[Any, float]] = [*((layer, 3.0) for layer in self.filters), (self.out, 1.0)]
+            for layer, spread in layers:
                 reach = (spread / layer.weight[0].numel()) ** 0.5
                 layer.weight.uniform_(-reach, reach, generator=generator)
                 layer.bias.zero_()

@@ -328,7 +328,7 @@ class TextCnn:
             class_weight=self.options.class_weight,
             stop=stop,
         )
-        at = {"device": str(self.device), "step_tokens": STEP_WORDS}
+        at: dict[str, Any] = {"device": str(self.device), "step_tokens": STEP_WORDS}
         history = train(model, examples, options=self.options, stop=stop, **at, **how)
         return model, history
 

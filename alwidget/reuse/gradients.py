@@ -123,7 +123,8 @@ def _alone(trained: list[nn.Parameter], losses: Losses, rows: np.ndarray, stop: 
             stop.check()
         loss = losses(rows[i : i + 1]).sum()
         grads = torch.autograd.grad(loss, trained, allow_unused=True)
-        norms = [torch.linalg.vector_norm(grad.float()) for grad in grads if grad is not None]
+        found: list[torch.Tensor | None] = list(grads)  # None where the loss does not depend on one
+        norms = [torch.linalg.vector_norm(grad.float()) for grad in found if grad is not None]
         out[i] = float(torch.stack(norms).double().square().sum()) if norms else 0.0
     return out
 
@@ -220,7 +221,7 @@ def _products(read: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
         return ((read @ read.transpose(1, 2)) * (grad @ grad.transpose(1, 2))).sum((1, 2), dtype=torch.float64)
     most = max(OUTER_BYTES // (4 * width * grad.shape[2]), 1)
     parts = [
-        _length((g.transpose(1, 2) @ a).flatten(1)) for g, a in zip(grad.split(most), read.split(most), strict=True)
+        _length((grad[at : at + most].transpose(1, 2) @ read[at : at + most]).flatten(1)) for at in range(0, n, most)
     ]
     return torch.cat(parts) if parts else torch.zeros(n, dtype=torch.float64)
 
@@ -234,4 +235,5 @@ def _embedded(layer: nn.Embedding, ids: torch.Tensor, grad: torch.Tensor) -> tor
 
 
 def _length(rows: torch.Tensor) -> torch.Tensor:
-    return torch.linalg.vector_norm(rows.float(), dim=1).double().square()
+    norms: torch.Tensor = torch.linalg.vector_norm(rows.float(), dim=1)
+    return norms.double().square()
