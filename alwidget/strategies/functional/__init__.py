@@ -24,6 +24,13 @@ from alwidget.strategies.functional.margins import cluster_margin
 from alwidget.strategies.functional.neighbours import nearest
 from alwidget.strategies.functional.novelty import mahalanobis
 from alwidget.strategies.functional.passes import bald, mc_entropy
+from alwidget.strategies.functional.profiling import (
+    acquisition_factor,
+    batch_redundancy,
+    input_diversity,
+    representation_diversity,
+    representativeness,
+)
 from alwidget.strategies.functional.regions import actune, region_scores
 from alwidget.strategies.functional.sampling import naive, random_share, ups, ups_probabilities
 from alwidget.strategies.functional.scores import (
@@ -39,6 +46,7 @@ from alwidget.strategies.functional.texts import bleuvar, ensp, nsp
 from alwidget.strategies.functional.tokens import mnlp, token_bald, token_budget, token_entropy
 
 __all__ = [
+    "acquisition_factor",
     "actune",
     "alfa_mix",
     "alps",
@@ -46,6 +54,7 @@ __all__ = [
     "badge",
     "bait",
     "bald",
+    "batch_redundancy",
     "batchbald",
     "bleuvar",
     "breaking_ties",
@@ -60,6 +69,7 @@ __all__ = [
     "entropy",
     "idds",
     "idds_scores",
+    "input_diversity",
     "kmeans_medoids",
     "label_cardinality",
     "least_confidence",
@@ -72,6 +82,8 @@ __all__ = [
     "random",
     "random_share",
     "region_scores",
+    "representation_diversity",
+    "representativeness",
     "seals",
     "token_badge",
     "token_bald",
