@@ -18,7 +18,7 @@ from alwidget._version import __version__
 from alwidget.errors import AlwidgetError
 
 if TYPE_CHECKING:
-    from alwidget import datasets, strategies
+    from alwidget import datasets, diagnostics, strategies
     from alwidget.learners import Learner
     from alwidget.log import load_annotations
     from alwidget.opening import annotate, open
@@ -41,6 +41,7 @@ __all__ = [
     "adapt",
     "annotate",
     "datasets",
+    "diagnostics",
     "distill",
     "errors",
     "load_annotations",
@@ -63,7 +64,7 @@ _HOMES = {
     "open": "alwidget.opening",
     "plasm": "alwidget.reuse.run",
 }
-_MODULES = frozenset({"datasets", "strategies"})
+_MODULES = frozenset({"datasets", "diagnostics", "strategies"})
 
 
 def __getattr__(name: str) -> object:

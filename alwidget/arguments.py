@@ -19,6 +19,8 @@ __all__ = ["Arguments", "read_arguments", "whole_number"]
 T = TypeVar("T")
 UNITS = ("documents", "tokens")
 SPAN_UNITS = ("words", "characters")
+MOST_AUDITED = 0.5
+"""Who wants more drawn at random has strategy="random"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ def read_arguments(
     batch_unit: Any,
     seed: Any,
     annotator: Any,
+    audit: Any = 0.0,
 ) -> Arguments:
     """Return labels and strategy, or raise one `ArgumentError` with everything that is wrong."""
     problems: list[str] = []
@@ -59,6 +62,8 @@ def read_arguments(
         problems.append(f'batch_unit={batch_unit!r}: it must be "documents" or "tokens".{hint}')
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         problems.append(f"seed={seed!r}: it must be a whole number, 0 or more.")
+    if isinstance(audit, bool) or not isinstance(audit, int | float) or not 0 <= audit <= MOST_AUDITED:
+        problems.append(f"audit={audit!r}: it must be a share from 0 to {MOST_AUDITED:g}, such as 0.05.")
     if annotator is not None and (not isinstance(annotator, str) or not annotator.strip()):
         problems.append(f"annotator={annotator!r}: it must be a name.")
     _tried(problems, lambda: strategies.subsampler(subsample))

@@ -32,7 +32,18 @@ __all__ = ["annotate", "open"]
 IMPORT_CHUNK = 5000
 LOOKED_AT = 5000
 """Documents whose given answers are checked when a session opens; those of the others, when they are shown."""
-KEPT = ("model", "strategy", "subsample", "batch_size", "batch_unit", "overlap", "span_unit", "guidelines", "seed")
+KEPT = (
+    "model",
+    "strategy",
+    "subsample",
+    "batch_size",
+    "batch_unit",
+    "overlap",
+    "span_unit",
+    "guidelines",
+    "seed",
+    "audit",
+)
 """Settings of a session that it is opened with again."""
 SET_ASIDE = ("broken", "empty", "not-text")
 """Kinds of problems whose rows are no documents; the others are only worth knowing."""
@@ -68,6 +79,7 @@ def annotate(
     seed: int = 0,
     strict: bool = False,
     encoding: str | None = None,
+    audit: float = 0.0,
 ) -> Session:
     """Open a session on `data`: a new one, or the one that is at `path` already.
 
@@ -122,6 +134,10 @@ def annotate(
         Refuse data with broken rows in place of setting them aside.
     encoding
         Of a text file; found and reported when left out.
+    audit
+        The share of questions, 0 … 0.5, that are drawn at random to measure. What a strategy chooses is harder than
+        the rest; these alone tell how often the model is right on all documents (`alwidget.diagnostics.quality`). With
+        0.05 it is one question in 20, and after 1,000 answers that is known to about ±10 points.
 
     Raises
     ------
@@ -151,6 +167,7 @@ def annotate(
         batch_unit=batch_unit,
         seed=seed,
         annotator=annotator,
+        audit=audit,
     )
     given, chosen = asked.labels, asked.strategy
     pool = (
@@ -189,6 +206,7 @@ def annotate(
         "span_unit": None if pool.span_unit == "words" else pool.span_unit,
         "guidelines": guidelines,
         "seed": seed,
+        "audit": audit if audit or resumed else None,
         "pool": {"fingerprint": pool.fingerprint, "documents": len(pool), "name": pool.name},
     }
     kept = {name: value for name, value in settings.items() if value is not None}
@@ -206,7 +224,9 @@ def annotate(
             _import_given(pool, log, gold)
         before.check(log.task, LOOKED_AT)
         learner = learners.make(model, task=task).learner
-        return _assemble(pool, log, learner, chosen, subsample, Pace(batch_size, batch_unit), seed, before)
+        return _assemble(
+            pool, log, learner, chosen, subsample, Pace(batch_size, batch_unit), seed, before, audit=audit
+        )
     except BaseException:
         log.close()
         raise
@@ -264,6 +284,8 @@ def _assemble(
     pace: Pace,
     seed: int,
     prelabels: GivenAnswers | None = None,
+    *,
+    audit: float = 0.0,
 ) -> Session:
     task = log.task
     intake = Intake(pool, log, task)
@@ -277,6 +299,7 @@ def _assemble(
         batch_unit=pace.batch_unit,
         seed=seed,
         task=task.name,
+        audit=audit,
         cache=None if log.read_only else Path(log.path) / "cache",
         rounds=RoundLog(Path(log.path), lambda: log.writer, read_only=log.read_only),
     )

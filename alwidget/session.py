@@ -11,7 +11,7 @@ import numpy as np
 
 from alwidget import strategies as _strategies
 from alwidget.arguments import whole_number
-from alwidget.engine import Engine, RoundResult
+from alwidget.engine import Engine, RoundResult, TrainingSet
 from alwidget.engine.queue import Queued, Suggested
 from alwidget.engine.suggest import given_suggestion, suits
 from alwidget.errors import UnknownDocumentError
@@ -222,6 +222,16 @@ class Session(Relabelling):
             engine.ahead,
             engine.paused,
         )
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, for what looks inside of it: `alwidget.diagnostics`, the benchmark."""
+        return self._engine
+
+    @property
+    def training_set(self) -> TrainingSet:
+        """What there is to train from now."""
+        return self._intake.training_set()
 
     @property
     def path(self) -> Path:

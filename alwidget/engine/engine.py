@@ -27,7 +27,7 @@ from alwidget.engine.status import EngineStatus, State, Voice
 from alwidget.engine.training import TrainingSet
 from alwidget.engine.warmup import Warmup
 from alwidget.errors import Cancelled
-from alwidget.learners.base import Learner, Stop
+from alwidget.learners.base import Learner, Report, Stop
 from alwidget.log.rounds import RoundLog
 from alwidget.strategies import Strategy, Subsampler
 
@@ -58,6 +58,8 @@ class Engine(Background):
         The name of the task.
     rounds
         Where finished rounds are written down; by default in memory only.
+    audit
+        The share of questions that are drawn at random to measure.
     """
 
     def __init__(
@@ -74,12 +76,13 @@ class Engine(Background):
         cache: Path | None = None,
         task: str = "classification",
         rounds: RoundLog | None = None,
+        audit: float = 0.0,
     ) -> None:
         super().__init__()
         self.rounds = RoundLog(None) if rounds is None else rounds
         self._pool, self._learner, self._strategy = pool, learner, strategy
         self._training_set, self._subsample = training_set, subsample
-        self.seed, self.pace = seed, Pace(batch_size, batch_unit)
+        self.seed, self.audit, self.pace = seed, audit, Pace(batch_size, batch_unit)
         self.voice = Voice()
         words = task == "tagging"
         self.loading = Loading(pool, learner, self.voice, seed=seed, words=words)
@@ -203,6 +206,12 @@ class Engine(Background):
         """Whether a round has trained the model."""
         return self._fitted
 
+    def report_on(self, training: TrainingSet) -> Report | None:
+        """Return what the last fit said, if it was of these labels and these answers."""
+        with self._lock:
+            last, known = self.last, training.same_as(self._trained_on)
+        return last.report if known and last is not None else None
+
     # The thread ------------------------------------------------------------------------------------------------------
 
     def _wanted(self) -> bool:
@@ -274,7 +283,8 @@ class Engine(Background):
         if within is not None and self.last is not None and training.same_as(self._trained_on):
             number = self._number
         history = tuple(self.rounds.records())
-        plan = Plan(number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens, history)
+        asked = (number, strategy, self._subsample, size, self.seed, training, within, self.pace.tokens)
+        plan = Plan(*asked, history, self.audit)
         try:
             with self._failing():
                 result = run_round(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alwidget.engine.training import TrainingSet
     from alwidget.pool import Pool
 
-__all__ = ["agreement", "record_of"]
+__all__ = ["agreed", "agreement", "record_of"]
 
 FORESEEN = 300
 """Documents of which a record says what the model expects; more are hardly answered before the next round."""
@@ -36,7 +36,7 @@ def agreement(history: Sequence[RoundRecord], pool: Pool, training: TrainingSet)
         return None, 0
     foreseen = history[-1].foreseen
     found = [
-        _agreed(foreseen[doc], training.y[at], training)
+        agreed(foreseen[doc], training.y[at], training)
         for at, doc in enumerate(pool[int(index)].id for index in training.indices)
         if doc in foreseen
     ]
@@ -70,7 +70,16 @@ def record_of(result: RoundResult, plan: Plan, pool: Pool, model: str) -> RoundR
     )
 
 
-def _agreed(expected: Any, answer: Any, training: TrainingSet) -> float:
+def agreed(expected: Any, answer: Any, training: TrainingSet) -> float:
+    """Return how far what the model expected is what was answered, 0 … 1; see `agreement`.
+
+    Parameters
+    ----------
+    expected
+        In the form of the task.
+    answer
+        As `TrainingSet.y` holds it.
+    """
     if training.task == "classification":
         return float(expected == training.classes[int(answer)])
     if training.task == "multilabel":

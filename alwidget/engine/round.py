@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alwidget.engine.audit import mixed
 from alwidget.engine.batches import lazy_batch
 from alwidget.engine.candidates import draw_candidates
 from alwidget.engine.needs import missing
@@ -54,6 +55,8 @@ class Plan:
     """How many words to ask; documents are taken until they have so many together."""
     history: tuple[RoundRecord, ...] = ()
     """The rounds that are finished, oldest first, those of earlier runs too."""
+    audit: float = 0.0
+    """The share of questions that are drawn at random to measure; see `alwidget.engine.audit`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,9 @@ def run_round(
     seconds["inference"] = view.seconds
     seconds["selection"] = time.perf_counter() - started - view.seconds
     entries = _entries(pool, view, ranked, strategy, plan, candidates.propensity, learner)
+    if plan.audit and strategy.name != "random":
+        model = learner.description if fitted else None
+        entries = mixed(entries, available, plan.audit, seed=plan.seed, number=plan.number, model=model)
     if fitted:
         entries = with_suggestions(pool, learner, entries, plan.training, stop, view)
     stop.check()

@@ -41,8 +41,9 @@ def with_suggestions(
     written: Generated | None = view.computed("generated") if view is not None else None
     if view is not None and written is not None:
         places = {int(index): at for at, index in enumerate(view.candidates)}
-        at = [places[int(index)] for index in indices]
-        found = _written(written.log_probs[at], [written.candidates[i] for i in at])
+        at = [places[int(index)] for index in indices if int(index) in places]
+        some = iter(_written(written.log_probs[at], [written.candidates[i] for i in at]))
+        found = [next(some) if int(index) in places else None for index in indices]
     elif training.task == "generation":
         return entries
     else:
