@@ -191,8 +191,9 @@ def datamap(
     Examples
     --------
     >>> found = datamap(gold=[[0.2], [0.6], [0.9]], correct=[[False], [True], [True]])
-    >>> found.frame.loc[0, ["confidence", "variability", "difficulty"]].tolist()
-    [0.5666666666666667, 0.28674417556808757, 'medium']
+    >>> row = found.frame.iloc[0]
+    >>> round(float(row["confidence"]), 6), round(float(row["variability"]), 6), row["difficulty"]
+    (0.566667, 0.286744, 'medium')
     """
     if (session is None) == (gold is None) or (gold is None) != (correct is None):
         message = "datamap takes a session, or gold= and correct= of a training run."
@@ -229,7 +230,8 @@ def difficulty(confidence: Any) -> np.ndarray:
     if not bool(((values >= 0) & (values <= 1 + 1e-3)).all()):
         message = "confidence must be mean probabilities within [0, 1]."
         raise ArgumentError(message)
-    return np.array(DIFFICULTIES)[np.sum([values < border for border in BORDERS], axis=0)]
+    names: np.ndarray = np.array(DIFFICULTIES)[np.sum([values < border for border in BORDERS], axis=0)]
+    return names
 
 
 def _map(gold: Any, correct: Any, ids: Any, labels: Any, sources: Any, model: str) -> DocumentMap:
@@ -237,7 +239,7 @@ def _map(gold: Any, correct: Any, ids: Any, labels: Any, sources: Any, model: st
 
     found = data_map(gold, correct)
     n = len(found.confidence)
-    columns = {
+    columns: dict[str, Any] = {
         "id": list(range(n)) if ids is None else list(ids),
         "label": [None] * n if labels is None else list(labels),
         "source": [None] * n if sources is None else list(sources),

@@ -1,4 +1,4 @@
-"""A session's model, borrowed between two rounds: it learns from parts of the labels, and at the end from all again."""
+"""A session's model, borrowed between two rounds: it learns from parts of the labels, and finally from all."""
 
 from __future__ import annotations
 

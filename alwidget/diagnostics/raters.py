@@ -113,7 +113,7 @@ def cohen_kappa(one: Sequence[Any], other: Sequence[Any], weights: str | None = 
         raise ArgumentError(message)
     if weights not in WEIGHTS:
         message = (
-            f'weights must be None, "linear" or "quadratic", got {weights!r}.{near_miss(str(weights), WEIGHTS[1:])}'  # type: ignore[arg-type]
+            f'weights must be None, "linear" or "quadratic", got {weights!r}.{near_miss(str(weights), WEIGHTS[1:])}'
         )
         raise ArgumentError(message)
     codes, values = as_votes(list(zip(one, other, strict=True)))

@@ -273,4 +273,5 @@ def _inverse(value: float) -> float:
 
 def _inverses(values: np.ndarray) -> np.ndarray:
     out = np.full(len(values), math.inf)
-    return np.divide(1.0, values, out=out, where=values > 0)
+    np.divide(1.0, values, out=out, where=values > 0)
+    return out
