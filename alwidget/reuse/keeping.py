@@ -76,6 +76,9 @@ def labels_of(
     }
     if material.documents.pairs is not None:
         table["text_pair"] = [material.documents.pairs[i] for i in at]
+    if material.worded and material.documents.words is not None:
+        texts, words = material.documents.texts, material.documents.words
+        table["tokens"] = [[texts[i][start:end] for start, end in words[i]] for i in at]
     return pd.DataFrame(table)
 
 
@@ -90,7 +93,7 @@ def read_labels(folder: Path) -> pd.DataFrame:
     import pandas as pd
 
     table = pd.read_parquet(folder / LABELS)
-    for name in ("labels", "spans"):
+    for name in ("labels", "spans", "tokens"):
         if name in table:
             table[name] = [_listed(value) for value in table[name]]
     return table

@@ -27,6 +27,8 @@ __all__ = ["Material", "from_annotations", "from_data", "from_session", "gather"
 
 TASKS = ("classification", "multilabel", "tagging")
 ANNOTATIONS = "annotations.json"
+DATASET = "dataset_info.json"
+ORIGIN, MODELS = "origin", frozenset({"pseudo", "dropped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Material:
         What people said of them, in the form of the task.
     drawn
         Whether each of them was asked by a random draw, bool (n,): those alone stand for the pool.
+    worded
+        Whether the data says itself what the words are.
     """
 
     task: Task
@@ -50,6 +54,7 @@ class Material:
     documents: Batch
     answers: list[Any]
     drawn: np.ndarray
+    worded: bool = False
 
     @property
     def people(self) -> np.ndarray:
@@ -142,24 +147,40 @@ def from_annotations(path: Path, data: Any = None, **columns: Any) -> Material:
 def from_data(
     data: Any, *, task: str = "classification", labels: Iterable[str] | None = None, **columns: Any
 ) -> Material:
-    """Return the material of a table; documents without a label are those to pseudo-label."""
+    """Return the material of a table; documents without a label are those to pseudo-label.
+
+    What PLASM wrote itself may come back: labels whose ``origin`` is a model are not people's.
+    """
     from alwidget.given import GivenAnswers
     from alwidget.pool import Pool
 
+    if isinstance(data, str | Path) and (Path(data) / DATASET).is_file():
+        import datasets
+
+        data = datasets.load_from_disk(str(data))
     pool = Pool.load(data, task=task, **columns)
+    models = _by_models(data, pool, columns)
     openly = _task(task, [] if labels is None else list(labels), open_labels=labels is None)
     given = GivenAnswers(pool, openly, named=bool(columns.get("label")))
     if not given.there:
         message = f"{pool.name} has no column of labels; name it with label=."
         raise DataError(message)
-    values = [given.of(document, openly) for document in pool]
+    said = [d for d in pool if d.id not in models and pool.given_label(d.index) is not None]
+    values = [given.of(document, openly) for document in said]
     names = tuple(openly.labels) or tuple(sorted(_used(values)))
-    rows = [
-        _row(d.id, d.text, d.text_pair, value, None)
-        for d, value in zip(pool, values, strict=True)
-        if value is not None
-    ]
+    rows = [_row(d.id, d.text, d.text_pair, value, None) for d, value in zip(said, values, strict=True)]
     return _put_together(_task(task, names), rows, pool)
+
+
+def _by_models(data: Any, pool: Pool, columns: dict[str, Any]) -> set[str]:
+    """Return the ids of the documents whose label a model gave, by the column that `keeping` writes."""
+    from alwidget.pool import Pool
+
+    if pool.columns.get("source") != ORIGIN:
+        if ORIGIN not in getattr(data, "columns", ()):
+            return set()
+        pool = Pool.load(data, **{**columns, "source": ORIGIN})
+    return {document.id for document in pool if document.source in MODELS}
 
 
 Row = tuple[str, str, str | None, Any, bool]
@@ -202,6 +223,7 @@ def _put_together(task: Task, rows: Sequence[Row], pool: Pool | None) -> Materia
         Batch(texts, keys, paired, words),
         [row[3] for row in answered],
         np.array([row[4] for row in answered], dtype=bool),
+        words is not None and pool is not None and "tokens" in pool.columns,
     )
 
 

@@ -45,8 +45,9 @@ class PlasmReport:
 
     @classmethod
     def read(cls, folder: str | Path) -> PlasmReport:
-        """Return the report of the folder of a successor."""
-        return cls(keeping.read_json(Path(folder) / "report.json"), keeping.read_labels(Path(folder)))
+        """Return the report of the folder of a run."""
+        here = Path(folder)
+        return cls(keeping.read_json(here / "report" / "report.json"), keeping.read_labels(here / "successor"))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,12 +70,10 @@ class PlasmReport:
         ]
         name = self._measure()
         lines += [f"{name} of the {who}: {_share(score, 'value')}" for who, score in self.about["scores"].items()]
-        if not self.about["scores"]:
-            lines.append("too few labels to hold any out, so nothing was measured")
         if self.about["agreement"]:
             lines.append(f"successor and labeller agree on {_share(self.about['agreement'], 'value')} of the pool")
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self.about["seconds"].items())
-        return "\n".join([*lines, f"time: {spent}"])
+        return "\n".join([*lines, *self.about["notes"], f"time: {spent}"])
 
     def plot(self) -> Figure:
         """Return a figure: what was dropped, how well confidence was meant, and what each model gets right.

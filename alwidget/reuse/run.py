@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from alwidget.learners.base import Batch, Learner, Progress, Stop
 from alwidget.pool import content_hash
-from alwidget.reuse import keeping
+from alwidget.reuse.folders import locked, unlocked
 from alwidget.reuse.labelling import asked
+from alwidget.reuse.makers import Maker
 from alwidget.reuse.material import gather
 from alwidget.reuse.report import PlasmReport
-from alwidget.reuse.stages import Maker, Settings, Stages
+from alwidget.reuse.stages import Settings, Stages
+from alwidget.reuse.telling import told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +32,8 @@ class Plasm:
     Attributes
     ----------
     path
-        The folder with everything: a folder for each step, the successor's model among them.
+        The folder with everything, a folder for each step: ``successor/model`` (for `transformers`, where the
+        successor is one of its models), ``successor/labels.parquet`` and ``.jsonl``, ``report/report.html``.
     model
         The successor, trained.
     labels
@@ -57,8 +60,8 @@ class Plasm:
 def plasm(
     source: Any,
     *,
-    successor: str | Callable[[], Learner] = "auto",
-    labeller: str | Callable[[], Learner] | None = None,
+    successor: str | Learner | Callable[[], Learner] = "auto",
+    labeller: str | Learner | Callable[[], Learner] | None = None,
     clean: bool = True,
     data: Any = None,
     out: str | Path | None = None,
@@ -70,7 +73,7 @@ def plasm(
     most: int = 50_000,
     seed: int = 0,
     device: str | None = None,
-    progress: Progress | None = None,
+    progress: bool | Progress = True,
     **columns: Any,
 ) -> Plasm:
     """Train a successor on people's labels and on cleaned pseudo-labels (PLASM, Tsvigun et al. 2022).
@@ -85,7 +88,8 @@ def plasm(
         A `Session`; the path of one or of its ``annotations.json``, with the other documents as `data`; or a table
         whose label is empty where nobody has answered (a DataFrame, or whatever `alwidget.Pool.load` takes).
     successor
-        What is trained at the end, as ``model=`` of `alwidget.annotate`, or a function that makes a learner.
+        What is trained at the end, as ``model=`` of `alwidget.annotate`: a name or a `Learner`; or a function that
+        makes one.
     labeller
         What labels the rest, likewise; by default the teacher of a session's distilled model, or its model, else the
         same as the successor.
@@ -95,7 +99,7 @@ def plasm(
         With a path, the documents to pseudo-label.
     out
         The folder to keep everything in; by default ``plasm/`` in the session, else ``plasm/`` here. What is there and
-        was made from the same is not made again, so a run that was stopped goes on where it was.
+        was made from the same is not made again, so a run that was stopped or killed goes on where it was.
     holdout
         The share of people's labels that nothing is trained on, to measure on. Below 10 documents nothing is measured.
     folds
@@ -111,7 +115,7 @@ def plasm(
     device
         ``"cpu"``, ``"cuda"``…; by default a GPU if there is one.
     progress
-        Called as ``progress("labelling", done, total)``.
+        Whether to show bars; or called as ``progress("labelling", done, total)``.
     columns
         For a table: ``task=``, ``labels=``, ``text=``, ``label=`` and so on, as for `alwidget.annotate`.
 
@@ -121,30 +125,34 @@ def plasm(
         There are no answers to learn from, or an argument cannot be used.
     alwidget.errors.ModelError
         A model cannot be had, or the successor cannot be watched while it trains.
+    alwidget.errors.SessionError
+        Another process makes the same.
 
     Examples
     --------
     >>> import alwidget as alw, tempfile
     >>> table = alw.datasets.docstrings("classification", n=120)
     >>> table.loc[60:, "label"] = None
-    >>> found = alw.plasm(table, successor="tf-idf", labeller="tf-idf", out=tempfile.mkdtemp())
+    >>> found = alw.plasm(table, successor="tf-idf", labeller="tf-idf", out=tempfile.mkdtemp(), progress=False)
     >>> found.report.counts["human"], found.report.counts["pseudo"] + found.report.counts["dropped"]
     (60, 60)
     """
     settings = Settings(clean, holdout, folds, confidence, weight, smoothing, most, seed)
     settings.check()
     material = gather(source, data, **columns)
-    stages = Stages(
-        material,
-        settings,
-        successor=Maker.of(successor, "successor"),
-        labeller=Maker.of(labeller if labeller is not None else _family(source) or successor, "labeller"),
-        folder=Path(out) if out is not None else _place(source),
-        device=device,
-        progress=progress,
-    )
-    final, model = stages.run()
-    return Plasm(stages.folder, model, keeping.read_labels(final), PlasmReport.read(final), material.task)
+    makers = {
+        "successor": Maker.of(successor, "successor"),
+        "labeller": Maker.of(labeller if labeller is not None else _family(source) or successor, "labeller"),
+    }
+    folder = Path(out) if out is not None else _place(source)
+    lock = locked(folder)
+    try:
+        with told(progress) as tell:
+            model = Stages(material, settings, folder=folder, device=device, progress=tell, **makers).run()
+    finally:
+        unlocked(lock)
+    report = PlasmReport.read(folder)
+    return Plasm(folder, model, report.labels, report, material.task)
 
 
 def _family(source: Any) -> str | None:

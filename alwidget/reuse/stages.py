@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alwidget import learners
-from alwidget.errors import ArgumentError
+from alwidget.engine.training import TrainingSet
+from alwidget.errors import ArgumentError, MissingExtraError
 from alwidget.learners.base import Labelled, Learner, Progress, Stop
 from alwidget.learners.checkpoints import write_json
 from alwidget.reuse import keeping, measuring
 from alwidget.reuse.cleaning import drop
 from alwidget.reuse.labelling import Said, asked, cross_validated, folds_of, labelled
+from alwidget.reuse.makers import Maker
 from alwidget.reuse.material import Material
+from alwidget.reuse.report import PlasmReport
 from alwidget.reuse.steps import Steps
 from alwidget.reuse.tracing import traced
 
-__all__ = ["Maker", "Settings", "Stages"]
+__all__ = ["Settings", "Stages"]
 
 LEAST_HELD_OUT = 10
 """Documents below which a score would say nothing."""
+UNSURE, MEMORISED = "less confident than asked for", "it had to be memorised"
+STEPS = ("labeller", "unseen", "pseudo", "influence", "successor")
+STEP = "step.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,24 +60,6 @@ class Settings:
             wrong.append(f"most is a number of documents, got {self.most!r}")
         if wrong:
             raise ArgumentError("; ".join(wrong) + ".")
-
-
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """How a learner is made, anew for every training, and what it is called."""
-
-    name: str
-    make: Callable[[str, str | None], Learner]
-
-    @classmethod
-    def of(cls, spec: str | Callable[[], Learner], role: str) -> Maker:
-        """Return it for a name as ``model=`` takes it, or for a function that makes a learner."""
-        if isinstance(spec, str):
-            return cls(spec, lambda task, device: learners.make(spec, task=task, device=device).learner)
-        if callable(spec):
-            return cls(repr(spec), lambda task, device: spec())  # noqa: ARG005  it knows them itself
-        message = f"{role} is the name of a model or a function that makes a learner, got {spec!r}."
-        raise ArgumentError(message)
 
 
 class Stages:
@@ -113,26 +100,38 @@ class Stages:
         if len(self._rest) > settings.most:
             self._rest = np.sort(rng.choice(self._rest, settings.most, replace=False))
 
-    def run(self) -> tuple[Path, Learner]:
-        """Return the folder of the last stage and the successor that it holds, loaded."""
+    def run(self) -> Learner:
+        """Make what is not there yet, and return the successor, loaded."""
         s = self._set
-        first = [self._material.fingerprint, s.seed, s.holdout, self._labeller.name, s.folds]
-        second = [*first, s.most]
-        third = [*second, self._successor.name, s.clean, s.confidence, s.weight, s.smoothing]
-        self._steps.step("labeller", first, self._label_from_people)
-        self._steps.step("pseudo", second, self._label_the_rest)
-        self._steps.step("influence", third, self._watch)
-        final = self._steps.step("successor", third, self._succeed)
-        return final, self._kept(self._successor, final)
+        model = [self._material.fingerprint, s.seed, s.holdout, self._labeller.name]
+        pseudo = [*model, s.most]
+        watched = [*pseudo, self._successor.name, s.clean, s.confidence, s.weight, s.smoothing]
+        final = [*watched, s.folds]  # how much is dropped goes by the error that the folds tell
+        self._steps.step("labeller", model, self._label_from_people)
+        self._steps.step("unseen", [*model, s.folds], self._label_unseen)
+        self._steps.step("pseudo", pseudo, self._label_the_rest)
+        self._steps.step("influence", watched, self._watch)
+        self._steps.step("successor", final, self._succeed)
+        self._steps.step("report", final, self._report)
+        return self._kept(self._successor, "successor")
 
     # stages ----------------------------------------------------------------------------------------------------------
 
     def _label_from_people(self, folder: Path) -> None:
-        """Train the labeller, and have it answer what it has not seen."""
+        """Train the labeller."""
         started = time.perf_counter()
-        answers, said = self._material.answers, list[Said | None]([None] * len(self._material.answers))
         learner = self._trained(self._labeller, self._people())
         learner.save(folder / "model")
+        self._finish(folder, started, description=learner.description)
+
+    def _label_unseen(self, folder: Path) -> None:
+        """Have labellers answer what people answered and they have not seen."""
+        started = time.perf_counter()
+        answers, said = self._material.answers, list[Said | None]([None] * len(self._material.answers))
+        if len(self._outside):
+            learner = self._kept(self._labeller, "labeller")
+            for i, one in zip(self._outside, self._asked(learner, self._outside), strict=True):
+                said[i] = one
         if self._set.folds:
             unseen = cross_validated(
                 lambda: self._made(self._labeller),
@@ -146,19 +145,17 @@ class Stages:
             )
             for i, one in zip(self._inside, unseen, strict=True):
                 said[i] = one
-        for i, one in zip(self._outside, self._asked(learner, self._outside), strict=True):
-            said[i] = one
-        about = {"description": learner.description, "seconds": time.perf_counter() - started}
         keeping.write_said(folder / "said.parquet", said)
-        write_json(folder / "labeller.json", about)
+        self._finish(folder, started)
 
     def _label_the_rest(self, folder: Path) -> None:
         """Label what nobody has said anything of."""
         started = time.perf_counter()
-        learner = self._kept(self._labeller, self.folder / "labeller")
-        said = self._asked(learner, self._rest, "labelling")
+        said: list[Said] = []
+        if len(self._rest):
+            said = self._asked(self._kept(self._labeller, "labeller"), self._rest, "labelling")
         keeping.write_said(folder / "said.parquet", said, [self._material.ids[i] for i in self._rest])
-        write_json(folder / "pseudo.json", {"seconds": time.perf_counter() - started})
+        self._finish(folder, started)
 
     def _watch(self, folder: Path) -> None:
         """Train a first successor, and see what it has to memorise."""
@@ -180,13 +177,12 @@ class Stages:
                 progress=self._progress,
             )
         np.save(folder / "influence.npy", scores, allow_pickle=False)
-        write_json(folder / "influence.json", {"seconds": time.perf_counter() - started})
+        self._finish(folder, started)
 
     def _succeed(self, folder: Path) -> None:
-        """Train the successor on what is left, beside one that knows people's labels only, and measure both."""
+        """Train the successor on what is left."""
         started = time.perf_counter()
-        said = self._pseudo()
-        unseen = keeping.read_said(self.folder / "labeller" / "said.parquet")
+        said, unseen = self._pseudo(), self._unseen()
         influence = np.load(self.folder / "influence" / "influence.npy", allow_pickle=False)
         unsure = np.array([one.confidence < self._set.confidence for one in said], dtype=bool)
         error = measuring.labeller_error(self._material, unseen, np.random.default_rng([self._set.seed, 1]))
@@ -195,37 +191,43 @@ class Stages:
             dropped[~unsure] = drop(influence[~unsure], error, dropped_before=int(unsure.sum()))
         learner = self._trained(self._successor, self._both(said, np.flatnonzero(~unsure & ~dropped)))
         learner.save(folder / "model")
-        why = np.select([unsure, dropped], ["less confident than asked for", "it had to be memorised"], "")
-        labels = keeping.labels_of(self._material, self._rest, said, influence, why)
-        keeping.write_labels(folder, labels)
-        about = keeping.read_json(self.folder / "labeller" / "labeller.json")
-        seconds = {
-            name: keeping.read_json(self.folder / name / f"{name}.json")["seconds"]
-            for name in ("labeller", "pseudo", "influence")
-        }
-        seconds["successor"] = time.perf_counter() - started
+        why = np.select([unsure, dropped], [UNSURE, MEMORISED], "")
+        keeping.write_labels(folder, keeping.labels_of(self._material, self._rest, said, influence, why))
+        threshold = float(influence[dropped].min()) if dropped.any() else None
+        self._finish(folder, started, description=learner.description, error=error.to_json(), threshold=threshold)
+
+    def _report(self, folder: Path) -> None:
+        """Measure the successor, beside one that knows people's labels only, and write down what was seen."""
+        started = time.perf_counter()
+        why, unseen = keeping.read_labels(self.folder / "successor")["why"], self._unseen()
+        done = {name: keeping.read_json(self.folder / name / STEP) for name in STEPS}
+        made = done["successor"]
+        pseudo = int((why == "").sum()) - len(self._material.answers)
         report = {
             "task": self._task.name,
             "labels": list(self._task.labels),
-            "models": {"labeller": about["description"], "successor": learner.description},
+            "models": {name: done[name]["description"] for name in ("labeller", "successor")},
             "settings": asdict(self._set),
             "counts": {
                 "human": len(self._material.answers),
                 "held out": len(self._outside),
-                "pseudo": int((why == "").sum()),
-                "dropped": int((why != "").sum()),
-                "dropped as unsure": int(unsure.sum()),
+                "pseudo": pseudo,
+                "dropped": len(self._rest) - pseudo,
+                "dropped as unsure": int((why == UNSURE).sum()),
                 "left alone": len(self._material.rest) - len(self._rest),
             },
-            "error": error.to_json(),
-            "threshold": float(influence[dropped].min()) if dropped.any() else None,
-            "scores": self._scores(learner, unseen),
+            "notes": self._notes(made["error"]),
+            "error": made["error"],
+            "threshold": made["threshold"],
+            **self._measured(unseen),
             "calibration": measuring.calibration(self._material, unseen),
-            "agreement": self._agreement(learner, said),
-            "seconds": seconds,
+            "seconds": {name: done[name]["seconds"] for name in STEPS},
             "versions": keeping.versions(),
         }
+        report["seconds"]["report"] = time.perf_counter() - started
         write_json(folder / "report.json", report)
+        with contextlib.suppress(MissingExtraError):
+            PlasmReport(report, keeping.read_labels(self.folder / "successor")).to_html(folder / "report.html")
 
     # parts of stages -------------------------------------------------------------------------------------------------
 
@@ -238,11 +240,15 @@ class Stages:
         learner.fit(data, seed=self._set.seed, stop=self._stop, progress=self._progress)
         return learner
 
-    def _kept(self, maker: Maker, folder: Path) -> Learner:
+    def _kept(self, maker: Maker, step: str) -> Learner:
         learner = self._made(maker)
         learner.prepare(stop=self._stop, progress=self._progress)
-        learner.load(folder / "model")
+        learner.load(self.folder / step / "model")
         return learner
+
+    @staticmethod
+    def _finish(folder: Path, started: float, **about: Any) -> None:
+        write_json(folder / STEP, {**about, "seconds": time.perf_counter() - started})
 
     def _asked(self, learner: Learner, which: np.ndarray, what: str = "predicting") -> list[Said]:
         documents = self._material.documents.take(which)
@@ -252,6 +258,9 @@ class Stages:
 
     def _pseudo(self) -> list[Said]:
         return [one for one in keeping.read_said(self.folder / "pseudo" / "said.parquet") if one is not None]
+
+    def _unseen(self) -> list[Said | None]:
+        return keeping.read_said(self.folder / "unseen" / "said.parquet")
 
     def _people(self) -> Labelled:
         return labelled(
@@ -268,28 +277,45 @@ class Stages:
         given = [self._material.answers[i] for i in self._inside] + [said[i].value for i in chosen]
         return labelled(self._task, self._material.documents.take(at), given, weights=weights, smoothing=smoothing)
 
-    def _scores(self, learner: Learner, unseen: list[Said | None]) -> dict[str, Any]:
-        """Return what each model gets right of the answers that nothing was trained on."""
-        if not len(self._outside):
-            return {}
-        alone = self._trained(self._successor, self._people())
-        said = {
-            "labeller": [unseen[i] for i in self._outside],
-            "successor": self._asked(learner, self._outside),
-            "successor without pseudo-labels": self._asked(alone, self._outside),
-        }
-        truth = [self._material.answers[i] for i in self._outside]
-        rng = np.random.default_rng([self._set.seed, 2])
-        return {name: measuring.score(self._task, truth, each, rng).to_json() for name, each in said.items()}
-
-    def _agreement(self, learner: Learner, said: list[Said]) -> dict[str, Any] | None:
-        """Return how often the successor says of some pseudo-labelled documents what the labeller said."""
-        if not said:
-            return None
+    def _measured(self, unseen: list[Said | None]) -> dict[str, Any]:
+        """Return what each model gets right of answers that nothing was trained on, and whether they agree."""
+        learner, said = self._kept(self._successor, "successor"), self._pseudo()
         rng = np.random.default_rng([self._set.seed, 3])
         some = np.sort(rng.choice(len(said), min(len(said), measuring.AGREEMENT_OF), replace=False))
-        found = self._asked(learner, self._rest[some])
-        return measuring.score(self._task, [said[i].value for i in some], found, rng).to_json()
+        agreement = None
+        if len(some):
+            found = self._asked(learner, self._rest[some])
+            agreement = measuring.score(self._task, [said[i].value for i in some], found, rng).to_json()
+        if not len(self._outside):
+            return {"scores": {}, "agreement": agreement}
+        answers = {
+            "labeller": [unseen[i] for i in self._outside],
+            "successor": self._asked(learner, self._outside),
+        }
+        # a Learner of the caller's own is one and the same, so it is asked before it is trained again
+        alone = self._trained(self._successor, self._people())
+        answers["successor without pseudo-labels"] = self._asked(alone, self._outside)
+        truth = [self._material.answers[i] for i in self._outside]
+        rng = np.random.default_rng([self._set.seed, 2])
+        scores = {name: measuring.score(self._task, truth, each, rng).to_json() for name, each in answers.items()}
+        return {"scores": scores, "agreement": agreement}
+
+    def _notes(self, error: dict[str, Any]) -> list[str]:
+        """Return what somebody should know who reads the numbers."""
+        notes = []
+        if not len(self._rest):
+            notes.append("There was no document without a label: the successor learned from people's labels alone.")
+        elif self._set.clean and not error["trusted"]:
+            few = f"only {error['n']:,} answers" if error["n"] else "no answers"
+            notes.append(f"There were {few} to measure the labeller on, so a tenth of its labels was dropped.")
+        if not TrainingSet(self._inside, self._people().y, self._task.labels, self._task.name).teaches:
+            notes.append("People's answers are all the same: there is nothing to learn from them yet.")
+        if not len(self._outside):
+            notes.append(f"Fewer than {LEAST_HELD_OUT} labels could be held out, so the models were not measured.")
+        for role, maker in (("successor", self._successor), ("labeller", self._labeller)):
+            if not maker.lasting:
+                notes.append(f"The {role} was given as an object without a lasting name; another run makes it again.")
+        return notes
 
 
 def _held_out(answers: list[Any], share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

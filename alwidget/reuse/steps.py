@@ -64,20 +64,26 @@ class Steps:
             The folder cannot be written.
         """
         wanted, place = digest(made_from), self.folder / name
-        if self._is_done(place, wanted):
+        if self._made_from(place) == wanted:
             self._told(name, "there")
             self.reused.append(name)
             return place
+        if place.exists() and self._made_from(place) is None:
+            message = f"{place} is in the way and was not made here; move it, or name another folder with out=."
+            raise StorageError(message)
         self._told(name, "making")
-        fresh = self.folder / f".{name}.making"
+        fresh, old = self.folder / f".{name}.making", self.folder / f".{name}.old"
         try:
             shutil.rmtree(fresh, ignore_errors=True)
             fresh.mkdir(parents=True)
             make(fresh)
             about = {"format": FORMAT, "made_from": wanted}
             (fresh / DONE).write_text(json.dumps(about), encoding="utf-8")
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+            if place.exists():
+                place.rename(old)  # at once, so that what is half deleted never lies where a step belongs
             fresh.rename(place)
+            shutil.rmtree(old, ignore_errors=True)
         except StorageError:
             raise
         except OSError as error:
@@ -85,9 +91,11 @@ class Steps:
             raise StorageError(message) from error
         return place
 
-    def _is_done(self, place: Path, wanted: str) -> bool:
+    @staticmethod
+    def _made_from(place: Path) -> str | None:
+        """Return the digest of what a step was made from; None where no step is."""
         try:
             about = json.loads((place / DONE).read_text(encoding="utf-8"))
-            return (about["format"], about["made_from"]) == (FORMAT, wanted)
+            return str(about["made_from"]) if about["format"] == FORMAT else None
         except (OSError, ValueError, KeyError, TypeError):
-            return False
+            return None
