@@ -20,7 +20,7 @@ from alwidget.errors import AlwidgetError, near_miss
 __all__ = ["main", "parser"]
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
-COMMANDS = ("demo", "export", "check", "distill", "adapt", "info")
+COMMANDS = ("demo", "export", "check", "plasm", "distill", "adapt", "info")
 TASKS = ("classification", "multilabel", "tagging", "generation")
 
 
@@ -105,6 +105,17 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--repair", action="store_true", help="set broken lines aside, in log/broken/, and write anew")
     check.set_defaults(run=_check)
 
+    plasm = commands.add_parser(
+        "plasm",
+        parents=[common],
+        help="train a model of any architecture on a session's labels and on cleaned pseudo-labels",
+        description="Train a successor on people's labels and on pseudo-labels of the other documents, without those "
+        "that are probably wrong. A run that was stopped goes on where it was. The last line printed is the folder of "
+        "the trained model.",
+    )
+    _add_plasm(plasm)
+    plasm.set_defaults(run=_plasm)
+
     distill = commands.add_parser(
         "distill",
         parents=[common],
@@ -156,6 +167,27 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     page.add_argument("--port", type=int, metavar="N", help="JupyterLab's port")
 
 
+def _add_plasm(plasm: argparse.ArgumentParser) -> None:
+    from alwidget.cli.reusing import DEFAULTS
+
+    plasm.add_argument("session", metavar="SESSION", help="a session, its annotations.json, or a table with labels")
+    plasm.add_argument("--successor", default="auto", metavar="NAME", help="the model to train, default auto")
+    plasm.add_argument("--labeller", metavar="NAME", help="what labels the rest; default: the session's model")
+    plasm.add_argument("--data", metavar="FILE", help="the documents to pseudo-label, as for alw.annotate")
+    plasm.add_argument("--out", "--output", "-o", metavar="DIR", help="default: plasm/ in the session, else here")
+    plasm.add_argument("--no-clean", action="store_true", help="keep pseudo-labels that have to be memorised")
+    plasm.add_argument("--device", metavar="NAME", help="cpu, cuda, …; default: a GPU if there is one")
+    plasm.add_argument("--quiet", action="store_true", help="show no progress")
+    for name, (default, what) in DEFAULTS.items():
+        plasm.add_argument(
+            f"--{name}", type=type(default), default=default, metavar="X", help=f"{what}, default {default}"
+        )
+    table = plasm.add_argument_group("for a table with labels, and for the columns of --data")
+    table.add_argument("--task", choices=TASKS[:3], help="default classification")
+    for role in ("text", "label", "id"):
+        table.add_argument(f"--{role}", metavar="COLUMN", help="default: found by its name")
+
+
 def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", "-o", metavar="DIR", help="the folder of the model; default: one in the cache")
     command.add_argument("--text", metavar="COLUMN", help="the column with the texts; default: found by its name")
@@ -198,6 +230,12 @@ def _check(given: argparse.Namespace) -> int:
     from alwidget.cli.sessions import check
 
     return check(given)
+
+
+def _plasm(given: argparse.Namespace) -> int:
+    from alwidget.cli.reusing import plasm
+
+    return plasm(given)
 
 
 def _distill(given: argparse.Namespace) -> int:

@@ -491,3 +491,34 @@ def test_every_command_is_in_the_reference():
                 for flag in option.option_strings:
                     if flag.startswith("--") and flag not in ("--help", "--debug"):
                         assert flag in page, (name, flag)
+
+
+def test_a_session_becomes_a_model_of_another_architecture(tmp_path):
+    texts = [f"a fine film, number {i}" if i % 2 else f"a poor film, number {i}" for i in range(60)]
+    (tmp_path / "films.csv").write_text("film\n" + "\n".join(f'"{text}"' for text in texts), encoding="utf-8")
+    with alwidget.annotate(texts, labels=["good", "bad"], path=tmp_path / "films.alw", model="tf-idf") as session:
+        for item in session.next(20):
+            session.record(item.id, "good" if "fine" in item.text else "bad")
+    options = ("--successor", "tf-idf", "--data", "films.csv", "--text", "film", "--folds", 2, "--quiet")
+    first = alw("plasm", "films.alw", *options, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    assert "labels of people 20 (" in first.stdout
+    place = tmp_path / first.stdout.splitlines()[-1]
+    assert place == tmp_path / "films.alw" / "plasm" / "successor" / "model"
+    assert place.is_dir()
+    made = (tmp_path / "films.alw" / "plasm" / "report" / "report.json").read_bytes()
+    again = alw("plasm", "films.alw", *options, cwd=tmp_path)
+    assert again.stdout == first.stdout
+    assert (tmp_path / "films.alw" / "plasm" / "report" / "report.json").read_bytes() == made
+    for wrong, about in (
+        (("--holdout", 2), "holdout is a share"),
+        (("--successor", "tf-idff"), "tf-idff"),
+        (("--data", "gone.csv"), "gone.csv"),
+        (("--task", "tagging"), "says itself what task"),
+    ):
+        refused = alw("plasm", "films.alw", *options, *wrong, cwd=tmp_path)
+        assert refused.returncode == 1
+        assert refused.stderr.count("\n") == 1
+        assert about in refused.stderr
+    assert alw("plasm", "films.alw", "--folds", "many", cwd=tmp_path).returncode == 2
