@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from alwidget.errors import ModelError
-from alwidget.learners.base import Batch, Labelled, Learner, Progress, Report, Stop
+from alwidget.learners.base import Batch, Labelled, Learner, Progress, Report, Stop, Watch
 from alwidget.learners.making import Found, build
 from alwidget.learners.tokens import one_line
 
@@ -119,11 +119,18 @@ class Resolving:
                 self._settle(replace(found, warning=failed.warning or found.warning))
 
     def fit(
-        self, labelled: Labelled, *, seed: int, stop: Stop | None = None, progress: Progress | None = None
+        self,
+        labelled: Labelled,
+        *,
+        seed: int,
+        stop: Stop | None = None,
+        progress: Progress | None = None,
+        watch: Watch | None = None,
     ) -> Report:
-        """Train from all labels."""
+        """Train from all labels; `watch` is for a chosen learner that `SupportsWatching`."""
         self.prepare(stop=stop, progress=progress)
-        return self._chosen().fit(labelled, seed=seed, stop=stop, progress=progress)
+        watched = {} if watch is None else {"watch": watch}
+        return self._chosen().fit(labelled, seed=seed, stop=stop, progress=progress, **watched)
 
     def predict_proba(self, documents: Batch, *, stop: Stop | None = None) -> np.ndarray:
         """Return probabilities, float64 (n, C)."""

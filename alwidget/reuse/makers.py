@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -48,7 +49,8 @@ class Maker:
     def of(cls, spec: str | Learner | Callable[[], Learner], role: str) -> Maker:
         """Return it for a name as ``model=`` takes it, for a learner, or for a function that makes one.
 
-        A learner is trained anew each time, as in a session.
+        A learner is copied for every training, so that it stays as it is; one that cannot be copied is trained again
+        and again itself.
 
         Raises
         ------
@@ -59,7 +61,7 @@ class Maker:
             return cls(spec, lambda task, device: learners.make(spec, task=task, device=device).learner)
         if not isinstance(spec, type) and hasattr(spec, "fit") and hasattr(spec, "prepare"):
             name, lasting = _named(spec)
-            return cls(name, lambda task, device: learners.make(spec, task=task).learner, lasting)  # noqa: ARG005
+            return cls(name, lambda task, device: learners.make(_copied(spec), task=task).learner, lasting)  # noqa: ARG005
         if callable(spec):
             make: Callable[[], Any] = spec
             name, lasting = _named(spec)
@@ -70,6 +72,13 @@ class Maker:
 
 class _Nameless(Exception):  # noqa: N818  it never leaves this module
     """There is nothing to tell an object by that another process would tell it by."""
+
+
+def _copied(learner: Learner) -> Learner:
+    try:
+        return copy.deepcopy(learner)
+    except Exception:  # noqa: BLE001  whatever its parts object to
+        return learner
 
 
 def _named(spec: Any) -> tuple[str, bool]:
@@ -105,10 +114,9 @@ def _told(thing: Any, depth: int, inside: tuple[int, ...]) -> Any:
         return [thing.dtype.str, thing.shape, hashlib.blake2b(np.ascontiguousarray(thing)).hexdigest()]
     if isinstance(thing, Mapping):
         return [[within(key), within(value)] for key, value in thing.items()]
-    if isinstance(thing, set | frozenset):
-        return sorted(json.dumps(within(part)) for part in thing)
-    if isinstance(thing, list | tuple):
-        return [type(thing).__name__, *map(within, thing)]
+    if isinstance(thing, set | frozenset | list | tuple):
+        parts = [json.dumps(within(part)) for part in thing]
+        return [type(thing).__name__, *(parts if isinstance(thing, list | tuple) else sorted(parts))]
     return [within(type(thing)), [[name, within(value)] for name, value in _parts(thing)]]
 
 

@@ -167,9 +167,9 @@ def from_data(
         raise DataError(message)
     said = [d for d in pool if d.id not in models and pool.given_label(d.index) is not None]
     values = [given.of(document, openly) for document in said]
-    names = tuple(openly.labels) or tuple(sorted(_used(values)))
-    rows = [_row(d.id, d.text, d.text_pair, value, None) for d, value in zip(said, values, strict=True)]
-    return _put_together(_task(task, names), rows, pool)
+    closed = _task(task, tuple(openly.labels) or tuple(sorted(_used(values))))
+    rows = [_row(d.id, d.text, d.text_pair, given.of(d, closed), None) for d in said]
+    return _put_together(closed, rows, pool)
 
 
 def _by_models(data: Any, pool: Pool, columns: dict[str, Any]) -> set[str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alwidget.learners.base import Batch, Learner, Progress, Stop
+from alwidget.log import Log
+from alwidget.log.session_file import SESSION_FILE
 from alwidget.pool import content_hash
 from alwidget.reuse.folders import locked, unlocked
 from alwidget.reuse.labelling import asked
 from alwidget.reuse.makers import Maker
-from alwidget.reuse.material import gather
+from alwidget.reuse.material import ANNOTATIONS, gather
 from alwidget.reuse.report import PlasmReport
 from alwidget.reuse.stages import Settings, Stages
 from alwidget.reuse.telling import told
@@ -158,15 +160,22 @@ def plasm(
 def _family(source: Any) -> str | None:
     """Return the model that a session's labels were chosen with; of a distilled one its teacher, which is better."""
     settings = getattr(getattr(source, "log", None), "settings", None)
+    if settings is None and (folder := _session_at(source)) is not None:
+        settings = Log.describe(folder)["settings"]
     model = settings.get("model") if settings is not None else None
     return model.removeprefix(DISTILLED) if isinstance(model, str) else None
 
 
+def _session_at(source: Any) -> Path | None:
+    """Return the folder of the session that a path is about, or None."""
+    if not isinstance(source, str | Path):
+        return None
+    folder = Path(source) if Path(source).is_dir() else Path(source).parent
+    known = Path(source).is_dir() or Path(source).name == ANNOTATIONS
+    return folder if known and (folder / SESSION_FILE).is_file() else None
+
+
 def _place(source: Any) -> Path:
     """Return where a run is kept by default: in the session that it is about."""
-    path = getattr(getattr(source, "log", None), "path", None)
-    if path is None and isinstance(source, str | Path):
-        given = Path(source)
-        path = given.parent if given.is_file() and given.name == "annotations.json" else given
-        path = path if Path(path).is_dir() else None
+    path = getattr(getattr(source, "log", None), "path", None) or _session_at(source)
     return (Path(path) if path is not None else Path()) / "plasm"

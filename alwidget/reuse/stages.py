@@ -21,7 +21,7 @@ from alwidget.reuse.makers import Maker
 from alwidget.reuse.material import Material
 from alwidget.reuse.report import PlasmReport
 from alwidget.reuse.steps import Steps
-from alwidget.reuse.tracing import traced
+from alwidget.reuse.tracing import check_watched, traced
 
 __all__ = ["Settings", "Stages"]
 
@@ -103,6 +103,9 @@ class Stages:
     def run(self) -> Learner:
         """Make what is not there yet, and return the successor, loaded."""
         s = self._set
+        made = self._made(self._successor)
+        if s.clean and getattr(made, "chosen", made) is not None:  # what is chosen later is asked later
+            check_watched(made)
         model = [self._material.fingerprint, s.seed, s.holdout, self._labeller.name]
         pseudo = [*model, s.most]
         watched = [*pseudo, self._successor.name, s.clean, s.confidence, s.weight, s.smoothing]

@@ -15,9 +15,16 @@ from alwidget.tasks.tags import encode_spans
 if TYPE_CHECKING:
     from alwidget.tasks import Task
 
-__all__ = ["traced"]
+__all__ = ["check_watched", "traced"]
 
 AT_ONCE = 1024
+
+
+def check_watched(learner: Learner) -> None:
+    """Raise `ModelError` where a learner cannot be looked at while it trains."""
+    if not getattr(learner, "looks", 0):
+        message = f"{learner.description} cannot be looked at while it trains; use clean=False, or another successor."
+        raise ModelError(message)
 
 
 def traced(
@@ -51,10 +58,8 @@ def traced(
     alwidget.errors.ModelError
         The learner cannot be looked at while it trains.
     """
+    check_watched(learner)
     fit: Any = learner.fit
-    if not getattr(learner, "looks", 0):
-        message = f"{learner.description} cannot be looked at while it trains; use clean=False, or another successor."
-        raise ModelError(message)
     influence = Influence(len(which))
     wanted = [data.y[i] for i in which] if task.name == "tagging" else np.asarray(data.y)[which]
 
