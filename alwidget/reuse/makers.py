@@ -60,8 +60,9 @@ class Maker:
         if isinstance(spec, str):
             return cls(spec, lambda task, device: learners.make(spec, task=task, device=device).learner)
         if not isinstance(spec, type) and hasattr(spec, "fit") and hasattr(spec, "prepare"):
+            own: Any = spec
             name, lasting = _named(spec)
-            return cls(name, lambda task, device: learners.make(_copied(spec), task=task).learner, lasting)  # noqa: ARG005
+            return cls(name, lambda task, device: learners.make(_copied(own), task=task).learner, lasting)  # noqa: ARG005
         if callable(spec):
             make: Callable[[], Any] = spec
             name, lasting = _named(spec)
@@ -111,7 +112,7 @@ def _told(thing: Any, depth: int, inside: tuple[int, ...]) -> Any:
     if isinstance(thing, types.FunctionType | types.MethodType | functools.partial):
         return _told_call(thing, within)
     if isinstance(thing, np.ndarray) and not thing.dtype.hasobject:
-        return [thing.dtype.str, thing.shape, hashlib.blake2b(np.ascontiguousarray(thing)).hexdigest()]
+        return [thing.dtype.str, thing.shape, hashlib.blake2b(thing.tobytes()).hexdigest()]
     if isinstance(thing, Mapping):
         return [[within(key), within(value)] for key, value in thing.items()]
     if isinstance(thing, set | frozenset | list | tuple):

@@ -146,8 +146,8 @@ class Stages:
                 stop=self._stop,
                 tick=lambda done, total: self._progress("measuring the labeller", done, total),
             )
-            for i, one in zip(self._inside, unseen, strict=True):
-                said[i] = one
+            for i, found in zip(self._inside, unseen, strict=True):
+                said[i] = found
         keeping.write_said(folder / "said.parquet", said)
         self._finish(folder, started)
 
