@@ -4,6 +4,26 @@ Each function takes a session, read-only ones too, or arrays in its place, and r
 and a `plot()`. Where the model has to learn for it, that happens between the engine's rounds, never before an answer.
 """
 
+from alwidget.diagnostics.agreeing import Agreement, agreement
+from alwidget.diagnostics.intervals import Estimate, wilson
+from alwidget.diagnostics.issues import LabelIssues, label_issues
 from alwidget.diagnostics.maps import DocumentMap, Outliers, datamap, difficulty
+from alwidget.diagnostics.measuring import Quality, quality
+from alwidget.diagnostics.stopping import Advice, should_stop
 
-__all__ = ["DocumentMap", "Outliers", "datamap", "difficulty"]
+__all__ = [
+    "Advice",
+    "Agreement",
+    "DocumentMap",
+    "Estimate",
+    "LabelIssues",
+    "Outliers",
+    "Quality",
+    "agreement",
+    "datamap",
+    "difficulty",
+    "label_issues",
+    "quality",
+    "should_stop",
+    "wilson",
+]

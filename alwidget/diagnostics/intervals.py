@@ -53,4 +53,4 @@ def wilson(hits: float, n: float, confidence: float = CONFIDENCE) -> Estimate:
     z, p = float(ndtri(0.5 + confidence / 2)), min(hits / n, 1.0)
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Estimate(p, max(middle - half, 0.0), min(middle + half, 1.0), n)
+    return Estimate(p, min(max(middle - half, 0.0), p), max(min(middle + half, 1.0), p), n)
