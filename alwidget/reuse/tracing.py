@@ -36,6 +36,7 @@ def traced(
     seed: int,
     stop: Stop,
     progress: Progress | None = None,
+    whole: bool = False,
 ) -> np.ndarray:
     """Train a learner and return how much of it went into memorising some of the documents.
 
@@ -47,6 +48,9 @@ def traced(
         What it is trained on.
     which
         The documents whose self-influence is wanted, int64 (k,).
+    whole
+        Whether gradients are those of all parameters, by a backward pass, and not of the last layer alone; for a
+        learner with `alwidget.learners.sampled.SupportsGradients`.
 
     Returns
     -------
@@ -56,10 +60,13 @@ def traced(
     Raises
     ------
     alwidget.errors.ModelError
-        The learner cannot be looked at while it trains.
+        The learner cannot be looked at while it trains, or has no gradients of all parameters.
     """
     check_watched(learner)
     fit: Any = learner.fit
+    if whole and not hasattr(learner, "sample_losses"):
+        message = f"{learner.description} has no gradients of all parameters; use those of its last layer."
+        raise ModelError(message)
     influence = Influence(len(which))
     wanted = [data.y[i] for i in which] if task.name == "tagging" else np.asarray(data.y)[which]
 
@@ -67,7 +74,9 @@ def traced(
         for start in range(0, len(which), AT_ONCE):
             rows = slice(start, min(start + AT_ONCE, len(which)))
             documents = data.documents.take(which[rows])
-            if task.name == "tagging":
+            if whole:
+                influence.scores[rows] += rate * _whole(now, documents, wanted[rows], stop)
+            elif task.name == "tagging":
                 _look_at_words(now, documents, wanted[rows], influence, rows, rate, stop)
             else:
                 probs = now.predict_proba(documents, stop=stop)
@@ -87,6 +96,13 @@ def _look_at_words(
     flat = np.concatenate(tags) if tags else np.empty(0, dtype=np.int64)
     at = np.arange(rows.start, rows.stop)
     influence.add_words(at, probs.flat, flat, states, probs.offsets, rate=rate)
+
+
+def _whole(now: Any, documents: Batch, y: Any, stop: Stop) -> np.ndarray:
+    from alwidget.reuse.gradients import gradient_norms
+
+    found = now.sample_losses(documents, y, stop=stop)
+    return gradient_norms(found.module, found.losses, found.lengths, stop=stop)
 
 
 def _features(now: Any, documents: Batch, stop: Stop) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +19,7 @@ from alwidget.learners import (
     SupportsFeatures,
     SupportsPasses,
     TextCnn,
+    TfIdf,
     make,
 )
 from alwidget.learners.base import SupportsWatching
@@ -349,6 +353,15 @@ def test_words_of_one_stem_share_pieces_and_every_word_has_room():
     assert len(Lexicon(max_words=3).numbers(["one two three four"])[0]) == 3
 
 
+def test_of_too_many_words_the_commonest_are_known(monkeypatch):
+    monkeypatch.setattr("alwidget.learners.lexicon.MOST_WORDS", 2)
+    lexicon = Lexicon(max_words=20)
+    read = lexicon.read(batch(["a rare goal", "the goal of the match", "the goal"]))
+    numbers = lexicon.numbers(["the goal"])[0]
+    assert set(read.known()[0].tolist()) == set(read.hashes[numbers].tolist())
+    assert len(read.known()[1]) > 10
+
+
 def test_scripts_without_spaces_are_read_by_the_character():
     texts = [
         ("球队 进球 比赛 冠军", "总统 签署 条约 外交")[i % 2].replace(" ", "") + "一二三四五"[i % 5] for i in range(40)
@@ -382,6 +395,26 @@ def test_options_are_checked():
     assert chosen.why == "A TextCNN that knows no language yet, as asked for"
     assert chosen.learner.description == "TextCNN"
     assert make("textcnn", task="multilabel").learner.objective.problem == Binary.problem
+
+
+def test_real_questions_are_told_apart_about_as_well_as_by_counted_words(data_dir):
+    path = data_dir / "trec.jsonl.gz"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in {data_dir}; set ALWIDGET_DATA to the folder that has it")
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
+        rows = [row for row in map(json.loads, file) if row["split"] == "train"]
+    names = tuple(sorted({row["label"] for row in rows}))
+    order = np.random.default_rng(0).permutation(len(rows))
+    train, test = (
+        Labelled(batch([rows[i]["text"] for i in at]), np.array([names.index(rows[i]["label"]) for i in at]), names)
+        for at in (order[:250], order[250:1250])
+    )
+    right = []
+    for learner in (TextCnn(device="cpu"), TfIdf()):
+        learner.fit(train, seed=0)
+        right.append((learner.predict_proba(test.documents).argmax(axis=1) == test.y).mean())
+    assert right[0] > right[1] - 0.04
+    assert right[0] > np.bincount(test.y).max() / 1000 + 0.2
 
 
 @pytest.mark.gpu

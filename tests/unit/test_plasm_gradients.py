@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from alwidget import tasks
 from alwidget.errors import ArgumentError, Cancelled, ModelError
-from alwidget.learners import Binary, FineTuned, Labelled, Stop, TextCnn
+from alwidget.learners import Binary, FineTuned, Labelled, Stop, TextCnn, TfIdf
 from alwidget.learners.sampled import SupportsGradients
 from alwidget.reuse.gradients import gradient_norms
 from alwidget.reuse.tracin import self_influence
+from alwidget.reuse.tracing import traced
 from tiny_models import batch, labelled, make_masked, make_tiny, several
 
 
@@ -124,19 +126,23 @@ def test_a_wrong_label_is_long(folders):
     data = labelled(60)
     y = data.y.copy()
     y[:6] = 1 - y[:6]
-    for learner in (TextCnn(device="cpu"), FineTuned(folders["bert"], device="cpu", epochs=4, min_steps=60)):
-        scores = np.zeros(60)
-
-        def look(now, rate, scores=scores):
-            found = now.sample_losses(data.documents, y)
-            scores += rate * gradient_norms(found.module, found.losses, found.lengths)
-
-        learner.fit(Labelled(data.documents, y, data.classes), seed=0, watch=look)
-        alone = type(learner)(device="cpu") if isinstance(learner, TextCnn) else None
-        if alone is not None:
-            alone.fit(Labelled(data.documents, y, data.classes), seed=0)
-            assert np.array_equal(alone.predict_proba(data.documents), learner.predict_proba(data.documents))
+    data = Labelled(data.documents, y, data.classes)
+    task = tasks.get("classification", data.classes)
+    for make in (
+        lambda: TextCnn(device="cpu"),
+        lambda: FineTuned(folders["bert"], device="cpu", epochs=4, min_steps=60),
+    ):
+        learner, alone = make(), make()
+        which = np.arange(50)
+        scores = traced(learner, task, data, which, seed=0, stop=Stop(), whole=True)
         assert (np.argsort(-scores)[:10] < 6).sum() >= 5
+        alone.fit(data, seed=0)
+        assert np.array_equal(alone.predict_proba(data.documents), learner.predict_proba(data.documents))
+        last = traced(make(), task, data, which, seed=0, stop=Stop())
+        assert (scores >= 0.99 * last).all()  # the last layer's gradient is a part of the whole
+        assert (scores > 1.01 * last).any()
+    with pytest.raises(ModelError, match="no gradients of all parameters"):
+        traced(TfIdf(), task, data, which, seed=0, stop=Stop(), whole=True)
 
 
 class Twice(nn.Module):
