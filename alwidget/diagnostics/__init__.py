@@ -9,7 +9,9 @@ from alwidget.diagnostics.intervals import Estimate, wilson
 from alwidget.diagnostics.issues import LabelIssues, label_issues
 from alwidget.diagnostics.maps import DocumentMap, Outliers, datamap, difficulty
 from alwidget.diagnostics.measuring import Quality, quality
+from alwidget.diagnostics.profiles import Profile, divergence, profile
 from alwidget.diagnostics.stopping import Advice, should_stop
+from alwidget.diagnostics.strata import Sources, Strata, leave_one_source_out, stratified
 
 __all__ = [
     "Advice",
@@ -18,12 +20,19 @@ __all__ = [
     "Estimate",
     "LabelIssues",
     "Outliers",
+    "Profile",
     "Quality",
+    "Sources",
+    "Strata",
     "agreement",
     "datamap",
     "difficulty",
+    "divergence",
     "label_issues",
+    "leave_one_source_out",
+    "profile",
     "quality",
     "should_stop",
+    "stratified",
     "wilson",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +37,8 @@ def acquisition_factor(sources: Any, picked: Any, pool_sources: Any) -> dict[Any
     picked
         Positions in `sources` that were picked, whole numbers (b,).
     pool_sources
-        The source of every document that they were picked from, the picked ones included, (m,).
+        The source of every document that they were picked from, the picked ones included, (m,); or how many there were
+        of each source, a dict.
 
     Returns
     -------
@@ -58,7 +59,8 @@ def acquisition_factor(sources: Any, picked: Any, pool_sources: Any) -> dict[Any
     >>> {name: round(factor, 6) for name, factor in acquisition_factor(sources, range(50), pool).items()}
     {'news': 1.8, 'wiki': 0.6}
     """
-    names, there = _names(sources), Counter(_names(pool_sources))
+    names = _names(sources)
+    there = Counter(pool_sources if isinstance(pool_sources, Mapping) else _names(pool_sources))
     at = _positions(picked, len(names))
     taken = Counter(names[int(i)] for i in at)
     unknown = [name for name, count in taken.items() if count > there[name]]
