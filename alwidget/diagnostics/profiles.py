@@ -47,10 +47,10 @@ class Profile:
     ----------
     frame
         A row for ``"all"`` and one for each source: ``documents`` acquired; ``input_diversity`` (the share of words
-        that acquired and other documents both have); ``uncertainty`` and ``pool_uncertainty`` (mean entropy of the model's
-        answers to either); ``representation_diversity`` (one divided by the mean distance of the others to the nearest
-        acquired); ``representativeness`` (the median over the acquired of one divided by the mean distance to the
-        nearest others); ``redundancy`` (mean cosine with the nearest acquired); ``kl`` (how far the shares of labels
+        that acquired and other documents both have); ``uncertainty`` and ``pool_uncertainty`` (mean entropy of the
+        model's answers to either); ``representation_diversity`` (one divided by the mean distance of the others to
+        the nearest acquired); ``representativeness`` (the median over the acquired of one divided by the mean distance
+        to the nearest others); ``redundancy`` (mean cosine with the nearest acquired); ``kl`` (how far the shares of labels
         are from those of the pool, in nats). NaN where something is not known.
     classes
         By label its share among the ``acquired`` and in the ``pool``; see `pool_is`.
@@ -140,7 +140,8 @@ def profile(
     -----
     Input diversity: Yuan, Lin & Boyd-Graber 2020; it grows with the number of documents. Representation diversity:
     Ein-Dor et al. 2020, over documents that were not acquired. Density by ten neighbours, a document itself not
-    counted: Zhu et al. 2008. Acquisition factor: Snijders, Kiela & Margatina 2023; documents of an audit are left out of it.
+    counted: Zhu et al. 2008. Acquisition factor: Snijders, Kiela & Margatina 2023; an audit's documents are left
+    out of it.
     """
     if (session is None) == (embeddings is None) or (embeddings is None) != (picked is None):
         message = "profile takes a session, or embeddings= of all documents and the picked= positions."

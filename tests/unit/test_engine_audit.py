@@ -14,6 +14,8 @@ from alwidget.engine.queue import Queued
 from alwidget.errors import ArgumentError
 from alwidget.log.events import Why
 from small_learner import SmallLearner
+from small_tasks import ANIMALS, ORACLES, SmallSeveral, SmallTagger, SmallWriter
+from small_tasks import texts as some_texts
 
 LABELS = ["good", "bad"]
 
@@ -101,3 +103,20 @@ def test_a_share_that_is_none_is_refused(tmp_path):
 def test_what_it_buys_is_said_in_one_line():
     assert "one question in 20" in bought(0.05, 1000)
     assert "±10 points" in bought(0.05, 1000)
+
+
+@pytest.mark.parametrize(
+    ("task", "learner", "strategy"),
+    [("multilabel", SmallSeveral, "entropy"), ("tagging", SmallTagger, "mnlp"), ("generation", SmallWriter, "nsp")],
+)
+def test_every_task_has_it_and_its_documents_are_suggested_as_the_others(tmp_path, task, learner, strategy):
+    labels = {"multilabel": ANIMALS, "tagging": ["PER", "LOC"], "generation": None}[task]
+    options = {"labels": labels, "task": task, "path": tmp_path / "s.alw", "model": learner()}
+    with alw.annotate(some_texts(60), strategy=strategy, batch_size=12, audit=0.4, **options) as session:
+        for item in session.next(12):
+            session.record(item.id, ORACLES[task](item.text))
+        session.train(wait=True)
+        items = session.next(12)
+        assert {item.why["strategy"] for item in items} == {"random", strategy}
+        assert all(item.suggestion is not None for item in items)
+        assert len({item.id for item in items}) == 12
