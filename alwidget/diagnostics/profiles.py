@@ -46,12 +46,14 @@ class Profile:
     Attributes
     ----------
     frame
-        A row for ``"all"`` and one for each source: ``documents`` acquired; ``input_diversity`` (the share of words
-        that acquired and other documents both have); ``uncertainty`` and ``pool_uncertainty`` (mean entropy of the
-        model's answers to either); ``representation_diversity`` (one divided by the mean distance of the others to
-        the nearest acquired); ``representativeness`` (the median over the acquired of one divided by the mean distance
-        to the nearest others); ``redundancy`` (mean cosine with the nearest acquired); ``kl`` (how far the shares of labels
-        are from those of the pool, in nats). NaN where something is not known.
+        A row for ``"all"`` and one for each source; NaN where something is not known:
+        ``documents``, how many were acquired;
+        ``input_diversity``, the share of words that acquired and other documents both have;
+        ``uncertainty`` and ``pool_uncertainty``, the mean entropy of the model's answers to either;
+        ``representation_diversity``, one divided by the mean distance of the others to the nearest acquired;
+        ``representativeness``, the median over the acquired of one divided by the mean distance to the nearest others;
+        ``redundancy``, the mean cosine with the nearest acquired;
+        ``kl``, how far the shares of labels are from those of the pool, in nats.
     classes
         By label its share among the ``acquired`` and in the ``pool``; see `pool_is`.
     factors
