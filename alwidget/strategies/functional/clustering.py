@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError
+from alwidget.strategies.functional import device
 from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_size, steps
 from alwidget.strategies.functional.kmeans import CELLS, Clustering, Vectors, cluster
 
@@ -44,7 +45,7 @@ def kmeans_medoids(
     Notes
     -----
     A document nearest to several centres is taken by the centre that it is closest to; the others, by distance,
-    take their nearest document that is free.
+    take their nearest document that is free. Where `embeddings` is a tensor on a CUDA device the iterations run there.
 
     Examples
     --------
@@ -52,7 +53,8 @@ def kmeans_medoids(
     >>> sorted(int(i) // 2 for i in kmeans_medoids(groups, 3, 0))
     [0, 1, 2]
     """
-    return _medoids(as_embeddings(embeddings), as_size(size), as_generator(rng), normalize=normalize)
+    rows, tensor = as_embeddings(embeddings), device.held(embeddings)
+    return _medoids(rows, as_size(size), as_generator(rng), normalize=normalize, tensor=tensor)
 
 
 def alps(surprisal: Any, size: int, rng: np.random.Generator | int) -> np.ndarray:
@@ -115,12 +117,12 @@ def _is_sparse(matrix: Any) -> bool:
     return hasattr(matrix, "tocsr")
 
 
-def _medoids(rows: Any, size: int, rng: np.random.Generator, *, normalize: bool) -> np.ndarray:
+def _medoids(rows: Any, size: int, rng: np.random.Generator, *, normalize: bool, tensor: Any = None) -> np.ndarray:
     if size == 0:
         return np.empty(0, dtype=np.int64)
     if size >= len(rows):
         return rng.permutation(len(rows)).astype(np.int64, copy=False)
-    found = cluster(rows, size, rng, unit=normalize)
+    found = cluster(rows, size, rng, unit=normalize, tensor=tensor)
     picked = _one_each(found)
     picked = picked[np.argsort(-found.counts, kind="stable")]
     missing = size - len(picked)

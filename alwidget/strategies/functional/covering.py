@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from alwidget.strategies.functional import device
 from alwidget.strategies.functional.checks import as_embeddings, as_generator, as_size, steps
 from alwidget.strategies.functional.searching import Rows, as_metric, as_queries, slack
 
@@ -61,7 +62,8 @@ def coreset(
     -----
     Distances to chosen documents only shrink, so that a distance from before is a bound: a pick looks again only at
     the documents whose bound is the largest. O(N · n · d) for the labelled documents, then mostly far less than
-    O(N · d) a pick.
+    O(N · d) a pick. Where `embeddings` is a tensor on a CUDA device distances are computed there, and a copy of the
+    vectors in single precision is held meanwhile.
 
     Examples
     --------
@@ -74,10 +76,13 @@ def coreset(
     unit = as_metric(metric) == "cosine"
     pool = Rows.of(x, unit=unit)
     picked: list[int] = []
-    for kind in (np.float32, np.float64):
-        if len(picked) < size:
-            cover = _Cover(pool, Rows(known, pool.scale, pool.offset), picked, kind)
-            picked = cover.extended(size)
+    tensor, labelled = device.held(embeddings), Rows(known, pool.scale, pool.offset)
+    if tensor is None:
+        picked = _Cover(pool, labelled, picked, np.float32).extended(size)
+    else:
+        picked = _CoverOnDevice(pool, labelled, tensor).extended(size)
+    if len(picked) < size:
+        picked = _Cover(pool, labelled, picked, np.float64).extended(size)
     free = np.ones(len(x), dtype=bool)
     free[picked] = False
     missing = size - len(picked)
@@ -94,12 +99,17 @@ class _Cover:
         self.bound: np.ndarray = np.full(len(pool), np.inf, dtype=kind)
         self._seen = np.zeros(len(pool), dtype=np.int64)
         self._known = known
+        self._begin()
+        self.bound[self._picked] = -np.inf
+
+    def _begin(self) -> None:
+        """Hold all documents against those that are labelled."""
+        pool, known, kind = self._pool, self._known, self._kind
         for rows in steps(len(pool), pool.rows.shape[1], CELLS):
             x = pool.at(rows, kind)
             self._lengths[rows] = np.einsum("ij,ij->i", x, x)
             for part in steps(len(known), max(x.shape), CELLS):
                 self.bound[rows] = np.minimum(self.bound[rows], _apart(x, self._lengths[rows], known.at(part, kind)))
-        self.bound[self._picked] = -np.inf
 
     def extended(self, size: int) -> list[int]:
         """Return what is picked, with more until there are `size` or distances are lost in rounding."""
@@ -164,6 +174,28 @@ class _Cover:
                 apart = _apart(x, self._lengths[some], self._pool.at(since[chosen], self._kind))
                 self.bound[some] = np.minimum(self.bound[some], apart)
             self._seen[some] = len(self._picked)
+
+
+class _CoverOnDevice(_Cover):
+    """The same in single precision, with all distances up to date after each pick."""
+
+    def __init__(self, pool: Rows, known: Rows, tensor: Any) -> None:
+        self._cover = device.Cover(tensor, pool.scale, pool.subtracted)
+        super().__init__(pool, known, [], np.float32)
+
+    def _begin(self) -> None:
+        for part in steps(len(self._known), self._known.rows.shape[1], CELLS):
+            self._cover.hold(self._known.at(part, np.float32))
+        self._lengths, self.bound = self._cover.lengths, self._cover.nearest
+
+    def _farthest(self) -> int:
+        if self._picked:
+            self._cover.hold_rows(self._picked[-1:])
+            self.bound = self._cover.nearest
+            self.bound[self._picked] = -np.inf
+        best = self.bound.argmax()
+        least = self.bound[best] - slack(self._lengths[best], self.bound[best])
+        return self._first(np.flatnonzero(self.bound >= least))
 
 
 def _apart(x: np.ndarray, lengths: np.ndarray, points: np.ndarray) -> np.ndarray:

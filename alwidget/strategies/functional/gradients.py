@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from alwidget.strategies.functional import device
 from alwidget.strategies.functional.checks import (
     as_choice,
     as_embeddings,
@@ -75,6 +76,10 @@ def badge(
     alwidget.errors.StrategyError
         The arrays are no probabilities or vectors, or about different numbers of documents.
 
+    Notes
+    -----
+    Costs O(b · N · (C + d)). Where `embeddings` is a tensor on a CUDA device the products are computed there.
+
     Examples
     --------
     >>> probs, vectors = [[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.9, 0.05, 0.05]], [[1, 0], [1, 1], [0, 2]]
@@ -85,6 +90,10 @@ def badge(
     h, size, rng = as_embeddings(embeddings), as_size(size), as_generator(rng)
     same_length(probs=p, embeddings=h)
     g = p - (p > 0.5) if multilabel else _residual(p)  # noqa: PLR2004
+    tensor = device.held(embeddings)
+    if tensor is not None:
+        products = device.OuterProducts(g, tensor, bias=bias)
+        return spread(np.square(g).sum(axis=1) * products.lengths(), products, size, rng)
     seen = np.empty(len(h))
     for rows in steps(*h.shape):
         seen[rows] = np.square(h[rows], dtype=np.float64).sum(axis=1) + bias

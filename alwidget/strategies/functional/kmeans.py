@@ -8,9 +8,11 @@ cent of the inertia of running Lloyd's algorithm to its end.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from alwidget.strategies.functional import device
 from alwidget.strategies.functional.checks import steps
 
 __all__ = ["CELLS", "Clustering", "Vectors", "cluster", "seeds", "unit_rows"]
@@ -136,7 +138,9 @@ def unit_rows(rows: np.ndarray) -> np.ndarray:
     return out
 
 
-def cluster(rows: np.ndarray, k: int, rng: np.random.Generator, *, unit: bool = True) -> Clustering:
+def cluster(
+    rows: np.ndarray, k: int, rng: np.random.Generator, *, unit: bool = True, tensor: Any = None
+) -> Clustering:
     """Return at most `k` clusters of `rows` by k-means (k-means++ seeding, Lloyd's iterations).
 
     Parameters
@@ -149,6 +153,8 @@ def cluster(rows: np.ndarray, k: int, rng: np.random.Generator, *, unit: bool = 
         Where randomness comes from.
     unit
         Scale every vector to unit length first, so that the angle between vectors counts and not their length.
+    tensor
+        The same rows on a device that is to compute the distances, or None.
 
     Returns
     -------
@@ -162,10 +168,10 @@ def cluster(rows: np.ndarray, k: int, rng: np.random.Generator, *, unit: bool = 
     subset = max(SUBSET, SUBSET_PER_CENTRE * k)
     if 2 * subset < len(training):
         some = training[np.sort(rng.permutation(len(training))[:subset])]
-        centres = _iterate(some, seeds(some, k, rng), k, SUBSET_ITERATIONS)
+        centres = _iterate(some, seeds(some, k, rng), k, SUBSET_ITERATIONS, tensor)
     else:
         centres = seeds(training, k, rng)
-    return _described(vectors, _iterate(training, centres, k, ITERATIONS))
+    return _described(vectors, _iterate(training, centres, k, ITERATIONS, tensor), tensor)
 
 
 def seeds(x: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
@@ -227,16 +233,30 @@ def _distances(points: np.ndarray, x: np.ndarray, squared: np.ndarray) -> np.nda
     return out
 
 
-def _iterate(x: np.ndarray, centres: np.ndarray, k: int, iterations: int) -> np.ndarray:
+class _Lloyd:
+    """The two steps of the iterations, on the host; `device.Lloyd` has the same."""
+
+    def __init__(self, x: np.ndarray, squared: np.ndarray) -> None:
+        self._x, self._squared = x, squared
+
+    def assign(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _assign(self._x, self._squared, centres)
+
+    def means(self, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        return _means(self._x, labels, k)
+
+
+def _iterate(x: np.ndarray, centres: np.ndarray, k: int, iterations: int, tensor: Any = None) -> np.ndarray:
     """Return the centres after Lloyd's iterations; centres that lost all their vectors move to the farthest ones."""
     squared = np.einsum("ij,ij->i", x, x)
+    lloyd = _Lloyd(x, squared) if tensor is None else device.Lloyd(x, tensor)
     before = np.inf
     for _ in range(iterations):
-        labels, distance = _assign(x, squared, centres)
+        labels, distance = lloyd.assign(centres)
         inertia = float(distance.sum(dtype=np.float64))
         if before - inertia <= TOLERANCE * inertia:
             break
-        centres, counts = _means(x, labels, len(centres))
+        centres, counts = lloyd.means(labels, len(centres))
         missing = k - int(np.count_nonzero(counts))
         before = inertia
         if missing:
@@ -270,8 +290,18 @@ def _means(x: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.nd
     return (member.T @ x) / np.maximum(counts, 1)[:, None].astype(np.float32), counts
 
 
-def _described(vectors: Vectors, centres: np.ndarray) -> Clustering:
+def _described(vectors: Vectors, centres: np.ndarray, tensor: Any = None) -> Clustering:
     """Return the clusters that `centres` make of all vectors, in one pass over them."""
+    if tensor is not None:
+        nearest, closest, counts, inertia = device.described(tensor, vectors.scale, vectors.offset, centres)
+    else:
+        nearest, closest, counts, inertia = _seen_once(vectors, centres)
+    used = counts > 0
+    return Clustering(vectors, centres[used], nearest[used], closest[used], counts[used], inertia)
+
+
+def _seen_once(vectors: Vectors, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Return what `device.described` does, on the host."""
     k, inertia = len(centres), 0.0
     nearest = np.zeros(k, dtype=np.int64)
     closest = np.full(k, np.inf, dtype=np.float32)
@@ -290,5 +320,4 @@ def _described(vectors: Vectors, centres: np.ndarray) -> Clustering:
         here = found[at, np.arange(k)]
         nearest = np.where(here < closest, at + rows.start, nearest)
         closest = np.minimum(closest, here)
-    used = counts > 0
-    return Clustering(vectors, centres[used], nearest[used], closest[used], counts[used], inertia)
+    return nearest, closest, counts, inertia

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from alwidget.errors import StrategyError
+from alwidget.strategies.functional import device
 from alwidget.strategies.functional.checks import as_choice, as_embeddings, steps
 from alwidget.strategies.functional.kmeans import unit_rows
 
@@ -75,14 +76,15 @@ def as_queries(values: Any, d: int, name: str = "queries") -> np.ndarray:
     return rows
 
 
-def exactly(queries: np.ndarray, points: np.ndarray, k: int, *, unit: bool) -> Neighbours:
-    """Return the neighbours of checked arrays; see `nearest`."""
+def exactly(queries: np.ndarray, points: np.ndarray, k: int, *, unit: bool, tensor: Any = None) -> Neighbours:
+    """Return the neighbours of checked arrays, see `nearest`; `tensor` are the points where a device is to search."""
     indices = np.empty((len(queries), k), dtype=np.int64)
     distances = np.empty((len(queries), k))
     held = Rows.of(points, unit=unit)
+    there = None if tensor is None else device.Points(tensor, held.scale, held.subtracted)
     for part in steps(len(queries), 1, QUERIES):
         some = Rows(queries[part], held.scale, held.offset)
-        found, sure = _shortlist(some, held, k, np.float32)
+        found, sure = _shortlist(some, held, k, np.float32) if there is None else _on_device(some, there, k)
         if not sure.all():
             again = Rows(some.rows[~sure], held.scale, held.offset)
             found[~sure] = _shortlist(again, held, k, np.float64)[0]
@@ -123,13 +125,23 @@ class Rows:
         part = self.rows[which]
         if self.scale is None:
             out = unit_rows(part)
-        elif part.dtype == np.float32 and self.scale > 1e-30:  # noqa: PLR2004  its inverse is a single, too
+        elif self._single:
             out = part * np.float32(1 / self.scale)
         else:
             short: np.ndarray = (part / self.scale - self.offset).astype(np.float32)
             return short
         out -= self._short
         return out
+
+    @property
+    def _single(self) -> bool:
+        """Whether single precision holds the rows and the inverse of their scale."""
+        return self.rows.dtype == np.float32 and self.scale is not None and self.scale > 1e-30  # noqa: PLR2004
+
+    @property
+    def subtracted(self) -> np.ndarray:
+        """What single precision subtracts, (d,)."""
+        return self._short if self.scale is None or self._single else self.offset
 
     def precisely(self, which: slice | np.ndarray) -> np.ndarray:
         """Return some rows in double precision, not centred: their differences then lose nothing."""
@@ -192,6 +204,20 @@ def _shortlist(queries: Rows, points: Rows, k: int, kind: type) -> tuple[np.ndar
             sure &= _merge(kept, values, more, of, q2, k)
             np.minimum(bound, _kth(values, k), out=bound)
     return kept, sure
+
+
+def _on_device(queries: Rows, points: device.Points, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return what `_shortlist` does, in single precision, of points on a device."""
+    q = queries.at(slice(None), np.float32)
+    q2 = np.einsum("ij,ij->i", q, q)
+    found, apart = points.nearest(q, k + SPARE + 1)
+    squared = apart + q2[:, None]
+    last = squared[:, k - 1]
+    possible = squared <= (last + slack(q2, last))[:, None]
+    kept = np.full((len(q), k + SPARE), -1, dtype=np.int64)
+    width = min(kept.shape[1], found.shape[1])
+    kept[:, :width] = np.where(possible, found, -1)[:, :width]
+    return kept, ~possible[:, width:].any(axis=1)
 
 
 def slack(squared: np.ndarray, bound: np.ndarray) -> np.ndarray:
