@@ -176,6 +176,7 @@ def _add_plasm(plasm: argparse.ArgumentParser) -> None:
     plasm.add_argument("--data", metavar="FILE", help="the documents to pseudo-label, as for alw.annotate")
     plasm.add_argument("--out", "--output", "-o", metavar="DIR", help="default: plasm/ in the session, else here")
     plasm.add_argument("--no-clean", action="store_true", help="keep pseudo-labels that have to be memorised")
+    plasm.add_argument("--influence", choices=("last", "all"), default="last", help="layers to clean by, default last")
     plasm.add_argument("--device", metavar="NAME", help="cpu, cuda, …; default: a GPU if there is one")
     plasm.add_argument("--quiet", action="store_true", help="show no progress")
     for name, (default, what) in DEFAULTS.items():

@@ -32,6 +32,7 @@ def plasm(given: argparse.Namespace) -> int:
         successor=given.successor,
         labeller=given.labeller,
         clean=not given.no_clean,
+        influence=given.influence,
         data=None if given.data is None else Path(given.data),
         out=given.out,
         device=given.device,

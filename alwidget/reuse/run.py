@@ -65,6 +65,7 @@ def plasm(
     successor: str | Learner | Callable[[], Learner] = "auto",
     labeller: str | Learner | Callable[[], Learner] | None = None,
     clean: bool = True,
+    influence: str = "last",
     data: Any = None,
     out: str | Path | None = None,
     holdout: float = 0.2,
@@ -97,6 +98,9 @@ def plasm(
         same as the successor.
     clean
         Whether to drop what the successor has to memorise.
+    influence
+        By what that is told: ``"last"``, the last layer, in closed form; ``"all"``, all parameters of a network
+        (``"textcnn"`` and what is fine-tuned, but no tagger), which takes a backward pass.
     data
         With a path, the documents to pseudo-label.
     out
@@ -139,7 +143,7 @@ def plasm(
     >>> found.report.counts["human"], found.report.counts["pseudo"] + found.report.counts["dropped"]
     (60, 60)
     """
-    settings = Settings(clean, holdout, folds, confidence, weight, smoothing, most, seed)
+    settings = Settings(clean, holdout, folds, confidence, weight, smoothing, most, seed, influence)
     settings.check()
     material = gather(source, data, **columns)
     makers = {

@@ -30,6 +30,7 @@ LEAST_HELD_OUT = 10
 UNSURE, MEMORISED = "less confident than asked for", "it had to be memorised"
 STEPS = ("labeller", "unseen", "pseudo", "influence", "successor")
 STEP = "step.json"
+INFLUENCE = ("last", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Settings:
     smoothing: float
     most: int
     seed: int
+    influence: str = "last"
 
     def check(self) -> None:
         """Raise `ArgumentError` naming everything that cannot be used."""
@@ -58,6 +60,8 @@ class Settings:
             wrong.append(f"folds is 0 or at least 2, got {self.folds!r}")
         if self.most < 0:
             wrong.append(f"most is a number of documents, got {self.most!r}")
+        if self.influence not in INFLUENCE:
+            wrong.append(f'influence is "last" or "all", got {self.influence!r}')
         if wrong:
             raise ArgumentError("; ".join(wrong) + ".")
 
@@ -105,10 +109,10 @@ class Stages:
         s = self._set
         made = self._made(self._successor)
         if s.clean and getattr(made, "chosen", made) is not None:  # what is chosen later is asked later
-            check_watched(made)
+            check_watched(made, whole=s.influence == "all")
         model = [self._material.fingerprint, s.seed, s.holdout, self._labeller.name]
         pseudo = [*model, s.most]
-        watched = [*pseudo, self._successor.name, s.clean, s.confidence, s.weight, s.smoothing]
+        watched = [*pseudo, self._successor.name, s.clean, s.confidence, s.weight, s.smoothing, s.influence]
         final = [*watched, s.folds]  # how much is dropped goes by the error that the folds tell
         self._steps.step("labeller", model, self._label_from_people)
         self._steps.step("unseen", [*model, s.folds], self._label_unseen)
@@ -178,6 +182,7 @@ class Stages:
                 seed=self._set.seed,
                 stop=self._stop,
                 progress=self._progress,
+                whole=self._set.influence == "all",
             )
         np.save(folder / "influence.npy", scores, allow_pickle=False)
         self._finish(folder, started)
@@ -187,8 +192,9 @@ class Stages:
         started = time.perf_counter()
         said, unseen = self._pseudo(), self._unseen()
         influence = np.load(self.folder / "influence" / "influence.npy", allow_pickle=False)
-        unsure = np.array([one.confidence < self._set.confidence for one in said], dtype=bool)
-        error = measuring.labeller_error(self._material, unseen, np.random.default_rng([self._set.seed, 1]))
+        sure = np.array([one.confidence for one in said], dtype=np.float64)
+        unsure = sure < self._set.confidence
+        error = measuring.labeller_error(self._material, unseen, sure, np.random.default_rng([self._set.seed, 1]))
         dropped = np.zeros(len(said), dtype=bool)
         if self._set.clean:
             dropped[~unsure] = drop(influence[~unsure], error, dropped_before=int(unsure.sum()))

@@ -20,10 +20,13 @@ __all__ = ["check_watched", "traced"]
 AT_ONCE = 1024
 
 
-def check_watched(learner: Learner) -> None:
-    """Raise `ModelError` where a learner cannot be looked at while it trains."""
+def check_watched(learner: Learner, *, whole: bool = False) -> None:
+    """Raise `ModelError` where a learner cannot be looked at while it trains, or not in all of its parameters."""
     if not getattr(learner, "looks", 0):
         message = f"{learner.description} cannot be looked at while it trains; use clean=False, or another successor."
+        raise ModelError(message)
+    if whole and not hasattr(learner, "sample_losses"):
+        message = f"{learner.description} has no gradients of all parameters; use those of its last layer."
         raise ModelError(message)
 
 
@@ -62,11 +65,8 @@ def traced(
     alwidget.errors.ModelError
         The learner cannot be looked at while it trains, or has no gradients of all parameters.
     """
-    check_watched(learner)
+    check_watched(learner, whole=whole)
     fit: Any = learner.fit
-    if whole and not hasattr(learner, "sample_losses"):
-        message = f"{learner.description} has no gradients of all parameters; use those of its last layer."
-        raise ModelError(message)
     influence = Influence(len(which))
     wanted = [data.y[i] for i in which] if task.name == "tagging" else np.asarray(data.y)[which]
 

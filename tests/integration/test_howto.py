@@ -48,3 +48,17 @@ def test_the_page_on_small_models_runs(tmp_path, monkeypatch):
     names["session"].close()
     report = json.loads((tmp_path / "student" / "distilled.json").read_text(encoding="utf-8"))
     assert report["agreement"]["after"]["cosine"] > report["agreement"]["before"]["cosine"]
+
+
+def test_the_page_on_reuse_runs(tmp_path, monkeypatch):
+    page = (HOW_TO / "reuse.md").read_text(encoding="utf-8")
+    assert len(page.splitlines()) <= 60
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "reuse.md", "exec"), names)
+    for found, place in ((names["found"], "reuse.alw/plasm"), (names["again"], "from-a-table")):
+        assert found.report.counts["human"] == 100
+        assert found.report.counts["pseudo"] + found.report.counts["dropped"] == 200
+        assert (tmp_path / place / "successor" / "labels.jsonl").is_file()
+    assert (tmp_path / "report.html").is_file()

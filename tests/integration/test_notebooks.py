@@ -78,6 +78,19 @@ def check_your_own_strategy(folder: Path, outputs: list[nbformat.NotebookNode]) 
     assert (folder / "own.alw" / "annotations.json").is_file()
 
 
+def check_reuse_with_plasm(folder: Path, outputs: list[nbformat.NotebookNode]) -> None:
+    """A model of another kind is trained, what was dropped is mostly wrong, and everything is kept."""
+    said = "".join(output.get("text", "") for output in outputs)
+    assert re.search(r"TextCNN, taught by TF-IDF", said), said
+    assert "labels of people 160 (32 held out)" in said
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    shown = "".join(output["data"].get("text/plain", "") for output in outputs if "data" in output)
+    shares = dict(re.findall(r"^(dropped|pseudo) +(0\.\d+)$", shown, re.MULTILINE))
+    assert float(shares["dropped"]) > float(shares["pseudo"])
+    assert (folder / "reuse.alw" / "plasm" / "report" / "report.html").is_file()
+    assert len(read_lines(folder / "reuse.alw" / "plasm" / "successor" / "labels.jsonl")) == 500
+
+
 def read_lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -86,6 +99,7 @@ CHECKS = {
     "01_quickstart": check_quickstart,
     "02_entities": check_entities,
     "03_multilabel_and_text": check_multilabel_and_text,
+    "04_reuse_with_plasm": check_reuse_with_plasm,
     "05_your_own_strategy": check_your_own_strategy,
 }
 

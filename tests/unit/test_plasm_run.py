@@ -55,7 +55,7 @@ def test_it_answers_and_tells(done, tmp_path):
     assert "taught by" in str(done.report)
     page = done.report.to_html(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
-    assert "PLASM report" in page
+    assert "What was trusted, what was not" in page
 
 
 def test_a_second_run_makes_nothing_again(table, done):

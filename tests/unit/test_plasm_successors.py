@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 import alwidget as alw
-from alwidget.errors import ModelError, SessionError
+from alwidget.errors import ArgumentError, ModelError, SessionError
 from alwidget.learners import TfIdf
 from alwidget.reuse.folders import locked, unlocked
 from alwidget.reuse.run import plasm
@@ -142,6 +143,33 @@ def test_pairs(tmp_path):
     found = plasm(data, successor="tf-idf", out=tmp_path, progress=False)
     assert found.labels["text_pair"].tolist() == [row["text_pair"] for row in rows]
     assert found.predict(["is it 99?"], ["yes"]) == ["Y"]
+
+
+def test_all_parameters_tell_of_much_the_same_documents_as_the_last_layer(news, tmp_path):
+    scores = [
+        plasm(
+            news[0],
+            successor="textcnn",
+            labeller="tf-idf",
+            folds=0,
+            influence=layers,
+            out=tmp_path / layers,
+            progress=False,
+        )
+        .labels.query("origin != 'human'")["influence"]
+        .to_numpy()
+        for layers in ("last", "all")
+    ]
+    assert np.isfinite(scores).all()
+    assert not np.allclose(*scores)
+    assert spearmanr(*scores).statistic > 0.5
+
+
+def test_what_is_no_network_has_one_layer_only(news, tmp_path):
+    with pytest.raises(ModelError, match="no gradients of all"):
+        plasm(news[0], successor="tf-idf", influence="all", out=tmp_path, progress=False)
+    with pytest.raises(ArgumentError, match="influence is"):
+        plasm(news[0], successor="tf-idf", influence="some", out=tmp_path, progress=False)
 
 
 def test_what_cannot_be_watched_is_refused_before_anything_is_trained(news, tmp_path):
