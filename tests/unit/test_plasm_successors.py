@@ -83,6 +83,30 @@ def test_a_fine_tuned_successor_loads_in_transformers(news, tiny, tmp_path):
     assert set(found.labels["origin"]) >= {"human", "pseudo"}
 
 
+def test_a_fine_tuned_tagger_loads_in_transformers(tiny, tmp_path):
+    from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+    data = alw.datasets.docstrings("tagging", n=50)
+    data["spans"] = [spans if i < 30 else None for i, spans in enumerate(data["spans"])]
+    found = plasm(
+        data,
+        task="tagging",
+        successor=f"finetune:{tiny}",
+        labeller=f"encoder:{tiny}",
+        folds=0,
+        device="cpu",
+        out=tmp_path,
+        progress=False,
+    )
+    place = found.path / "successor" / "model"
+    model, words = AutoModelForTokenClassification.from_pretrained(place), AutoTokenizer.from_pretrained(place)
+    shape = model(**words(data["text"].tolist()[:1], truncation=True, return_tensors="pt")).logits.shape
+    assert set(model.config.id2label.values()) >= {"O", "B-name", "I-name"}
+    assert shape[2] == len(model.config.id2label)
+    assert len(found.labels) == 50
+    assert np.isfinite(found.labels.query("origin != 'human'")["influence"]).all()
+
+
 @pytest.mark.parametrize("successor", ["encoder", "learner", "function"])
 def test_other_successors(news, tiny, tmp_path, successor):
     table, y = news
