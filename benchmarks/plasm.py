@@ -273,6 +273,10 @@ def main() -> int:
             "succeeds it."
         ),
         (
+            "UPS looks at all documents in rounds 0, 1, 4 and 8, which is half of so few rounds; over 15 it reads a "
+            "third (see the table on subsampling)."
+        ),
+        (
             "The acquirer's vectors are cached, so its rounds cost little with or without UPS: documents looked at "
             "are what a model's seconds go by that reads them anew each round."
         ),
