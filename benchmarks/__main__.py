@@ -11,7 +11,18 @@ from benchmarks.report import RESULTS, Result, Row, table
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_BENCHMARKS = {"__init__", "__main__", "corpus", "lab", "peerenv", "peerwork", "report", "scratch", "sessions"}
+NOT_BENCHMARKS = {
+    "__init__",
+    "__main__",
+    "corpus",
+    "lab",
+    "peerenv",
+    "peerwork",
+    "report",
+    "scratch",
+    "selections",
+    "sessions",
+}
 HEAD = """# Measured numbers
 
 Made by `make bench`; every table names what was wanted and what was seen, also where that falls short. Each is one

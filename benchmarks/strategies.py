@@ -1,4 +1,4 @@
-"""How long a selection takes: TYROGUE on cached vectors, k-means beside scikit-learn's, scores, tags, density, texts.
+"""How long a selection takes: TYROGUE, k-means beside scikit-learn's, tags, texts, and a row for every other strategy.
 
 The vectors stand for an encoder's: overlapping topics of very different sizes, a few strong directions, unit length.
 Each time is the best of several runs, because other programs only ever add to it; medians stand in the notes.
@@ -19,11 +19,12 @@ from alwidget import strategies
 from alwidget.strategies import ArrayView, functional
 from alwidget.strategies.functional.kmeans import cluster
 from benchmarks.report import Row, emit
+from benchmarks.selections import ROWS
 
 N, D, SIZE, R = 10_000, 384, 50, 3
 MANY, CLASSES = 100_000, 4
 WORDS, TAGS = 20, 9
-PASSES, WIDE, BATCH, TOGETHER = 10, 768, 100, 10
+PASSES, BATCH, TOGETHER = 10, 100, 10
 TEXTS, TEXT_WORDS, VOCABULARY = 200, 30, 400
 FEW = 3
 """Runs of what takes seconds."""
@@ -85,44 +86,23 @@ def tags_of_words() -> list[Row]:
     return rows
 
 
-def passes() -> list[Row]:
-    """Return the rows for BALD over ten passes, and for BatchBALD over passes that agree for the most part."""
+def agreeing_passes() -> Row:
+    """Return the row for BatchBALD over passes that agree for the most part, as those of one model do."""
     rng = np.random.default_rng(2)
-    probs = rng.dirichlet(np.ones(CLASSES), (PASSES, MANY)).astype(np.float32)
-    seen = times(lambda _: functional.top(functional.bald(probs), BATCH))
-    what = f"bald and its top {BATCH}, {PASSES} × {MANY:,} × {CLASSES}"
-    rows = [Row(what, f"{1000 * min(seen):.0f} ms", "≤ 1 s", min(seen) <= 1)]
     apart = np.einsum("nd,kdc->knc", rng.standard_normal((N, 8)), rng.standard_normal((2 * PASSES, 8, CLASSES)))
     logits = np.exp(2 * rng.standard_normal((N, CLASSES)) + 0.5 * apart)
     agreeing = logits / logits.sum(axis=2, keepdims=True)
     seen = times(lambda seed: functional.batchbald(agreeing, TOGETHER, seed), FEW)
-    rows.append(Row(f"batchbald, {2 * PASSES} × {N:,} × {CLASSES}, b = {TOGETHER}", f"{min(seen):.2f} s"))
-    return rows
+    return Row(f"batchbald, {2 * PASSES} × {N:,} × {CLASSES}, b = {TOGETHER}", f"{min(seen):.2f} s")
 
 
-def density() -> Row:
-    """Return the row for IDDS."""
-    vectors = sentence_like(MANY, D, 3)
-    seen = times(lambda _: functional.idds(vectors[SIZE:], vectors[:SIZE], SIZE), FEW)
-    return Row(f"idds, {MANY:,} × {D}, b = {SIZE}", f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)
-
-
-def gradients() -> list[Row]:
-    """Return rows for BADGE: by outer products that are never made, and over the sketched gradients of sentences."""
-    rng = np.random.default_rng(4)
-    probs, vectors = rng.dirichlet(np.ones(CLASSES), MANY), rng.standard_normal((MANY, WIDE), dtype=np.float32)
-    seen = times(lambda seed: functional.badge(probs, vectors, BATCH, seed), FEW)
-    rows = [Row(f"badge, {MANY:,} × {WIDE}, b = {BATCH}", f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)]
-    seen = times(lambda _: functional.top(functional.egl(probs, vectors), BATCH), FEW)
-    rows.append(Row(f"egl and its top {BATCH}, {MANY:,} × {WIDE}", f"{min(seen):.2f} s", "≤ 1 s", min(seen) <= 1))
-    few = probs[:N], vectors[:N, :D]
-    seen = times(lambda _: functional.bait(*few, probs[-200:], vectors[-200:, :D], SIZE), FEW)
-    rows.append(Row(f"bait, {N:,} × {D}, 200 labelled, b = {SIZE}", f"{min(seen):.2f} s"))
-    sketched = rng.standard_normal((MANY, TAGS * 64), dtype=np.float32)
+def sketched() -> Row:
+    """Return the row for BADGE over the sketched gradients of sentences."""
+    gradients = np.random.default_rng(4).standard_normal((MANY, TAGS * 64), dtype=np.float32)
     draw = functional.gradients.spread_rows
-    seen = times(lambda seed: draw(sketched, BATCH, np.random.default_rng(seed)), FEW)
+    seen = times(lambda seed: draw(gradients, BATCH, np.random.default_rng(seed)), FEW)
     what = f"badge for tags, the draw alone, {MANY:,} × {TAGS} tags × 64, b = {BATCH}"
-    return [*rows, Row(what, f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)]
+    return Row(what, f"{min(seen):.2f} s", "≤ 4 s", min(seen) <= 4)
 
 
 def written() -> Row:
@@ -141,7 +121,6 @@ def main() -> None:
     """Measure, print and keep the numbers."""
     load, rng = os.getloadavg()[0], np.random.default_rng(0)
     vectors, probs = sentence_like(N, D, 0), rng.dirichlet(np.ones(CLASSES), N)
-    many = rng.dirichlet(np.ones(CLASSES), MANY)
     rows, notes = [], []
     for pool in (10_000, 1_000_000):
         seen = tyrogue_step(pool, vectors, probs)
@@ -162,11 +141,8 @@ def main() -> None:
     inertia = statistics.mean(cluster(vectors, k, np.random.default_rng(s)).inertia for s in range(SEEDS))
     share = inertia / statistics.mean(float(model.inertia_) for model in reference[:SEEDS]) - 1
     rows.append(Row("inertia against scikit-learn's, k-means", f"{100 * share:+.2f} %", "≤ +2 %", share <= 0.02))
-    for score in (functional.least_confidence, functional.breaking_ties, functional.entropy):
-        seen = times(lambda _, score=score: functional.top(score(many), 100))
-        what = f"{score.__name__} and its top 100, {MANY:,} × {CLASSES}"
-        rows.append(Row(what, f"{1000 * min(seen):.1f} ms", "≤ 1 s", min(seen) <= 1))
-    rows += [*tags_of_words(), *passes(), density(), *gradients(), written()]
+    rows += [*tags_of_words(), agreeing_passes(), sketched(), written()]
+    rows += [selection.row() for selection in ROWS]
     notes.append(f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores")
     emit("strategies", "Selection", rows, notes)
 
