@@ -32,7 +32,8 @@ class PowerLaw:
     def at(self, n: float) -> np.ndarray:
         """Return the height of every curve at `n` labels, float64 (B,)."""
         height: np.ndarray = self.ceiling - self.scale * float(n) ** -self.exponent
-        return np.clip(height, 0.0, 1.0)
+        np.clip(height, 0.0, 1.0, out=height)
+        return height
 
 
 @dataclass(frozen=True, slots=True)

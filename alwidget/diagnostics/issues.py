@@ -149,7 +149,9 @@ def confident_thresholds(probs: np.ndarray, y: np.ndarray) -> np.ndarray:
     c = probs.shape[1]
     counts = np.bincount(y, minlength=c)
     sums = np.bincount(y, weights=probs[np.arange(len(y)), y], minlength=c)
-    return np.divide(sums, counts, out=np.full(c, np.nan), where=counts > 0)
+    found = np.full(c, np.nan)
+    np.divide(sums, counts, out=found, where=counts > 0)
+    return found
 
 
 def _issues(

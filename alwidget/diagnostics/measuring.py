@@ -101,11 +101,12 @@ def quality(session: Session, *, by: str = "cross-validation", folds: int = 5) -
         With some answers to documents drawn at random: those before the first round, of ``strategy="random"``, or of
         ``annotate(audit=0.05)``.
     by
-        ``"cross-validation"``: the model learns anew from all labels but a part, and is held against that part; the
-        present model has seen a few more and is hardly worse. ``"prequential"``: what the model of that time expected
-        of a document before it was answered, which costs nothing, and is about earlier, weaker models.
+        ``"cross-validation"``: the model learns anew from all labels but a part of those drawn at random, and is held
+        against that part; the present model has seen a few more. Then the same with those that were chosen.
+        ``"prequential"``: what the model of that time expected of a document before it was answered, which costs
+        nothing, and is about earlier, weaker models.
     folds
-        Into how many parts the labels are split.
+        Into how many parts either are split.
 
     Returns
     -------
@@ -139,7 +140,9 @@ def quality(session: Session, *, by: str = "cross-validation", folds: int = 5) -
             f"the pool. Open the session with an audit stream: {bought(0.05, HORIZON)}"
         )
         raise SessionError(message)
-    right, model = _foreseen(session, labels) if by == "prequential" else _cross_validated(session, labels, folds)
+    right, model = (
+        _foreseen(session, labels) if by == "prequential" else _cross_validated(session, labels, known, folds)
+    )
     if not (known & (right >= 0)).any():
         message = 'No answer to a document drawn at random was foreseen by a model; take by="cross-validation".'
         raise SessionError(message)
@@ -241,11 +244,12 @@ def _drawn(labels: Labels) -> tuple[np.ndarray, np.ndarray]:
     return drawn, np.array(p, dtype=float)
 
 
-def _cross_validated(session: Session, labels: Labels, folds: int) -> tuple[np.ndarray, str]:
+def _cross_validated(session: Session, labels: Labels, drawn: np.ndarray, folds: int) -> tuple[np.ndarray, str]:
     def work(model: Model) -> tuple[np.ndarray, str]:
         right = np.full(len(labels), -1)
-        for at, hits in model.held_out(folds, model.right):
-            right[at] = hits
+        for group in (np.flatnonzero(drawn), np.flatnonzero(~drawn)):
+            for at, hits in model.held_out(folds, model.right, group):
+                right[at] = hits
         return right, model.description
 
     return borrowed(session, labels.training, work)

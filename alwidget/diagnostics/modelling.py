@@ -95,20 +95,21 @@ class Model:
         return np.array([same(v, self._training, int(i)) for v, i in zip(values, at, strict=True)], dtype=bool)
 
     def held_out(self, folds: int, ask: Callable[[np.ndarray], Any], of: np.ndarray | None = None) -> Iterator[Any]:
-        """Yield, for each part of the labels, its positions and what `ask` says of them after training on the others.
+        """Yield, for each part of the labels, its positions and what `ask` says of them after training on all others.
 
         Parameters
         ----------
         ask
             Called with positions.
         of
-            The positions to be asked about; parts without any cost nothing. None for all.
+            The positions to split into parts, (k,), k ≥ 0; None for all. The rest is learnt from every time, so that
+            the model is hardly worse than that of all labels.
         """
-        for fold in folds_of(self._training, folds, self._seed):
-            asked = fold if of is None else np.intersect1d(fold, of)
-            if len(asked):
-                self.fit(np.setdiff1d(np.arange(len(self._training)), fold))
-                yield asked, ask(asked)
+        every = np.arange(len(self._training))
+        which = every if of is None else of
+        for fold in folds_of(part(self._training, which), folds, self._seed):
+            self.fit(np.setdiff1d(every, which[fold]))
+            yield which[fold], ask(which[fold])
 
 
 def borrowed(session: Session, training: TrainingSet, work: Callable[[Model], T]) -> T:
@@ -141,7 +142,7 @@ def folds_of(training: TrainingSet, folds: int, seed: int) -> list[np.ndarray]:
     order = np.random.default_rng([seed, n]).permutation(n)
     if training.task == "classification":
         order = order[np.argsort(np.asarray(training.y)[order], kind="stable")]
-    count = min(max(folds, 2), n)
+    count = min(max(folds, 2), n)  # none of no labels
     return [np.sort(order[start::count]) for start in range(count)]
 
 

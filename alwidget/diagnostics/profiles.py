@@ -335,7 +335,7 @@ def _of_session(session: Session, sample: int) -> Profile:
     vectors, probs = borrowed(session, training, work)
     sources = pool.sources(np.arange(len(pool)))
     at = np.arange(len(labels))
-    texts = [pool[int(i)].text for i in indices]
+    texts: list[Any] = [pool[int(i)].text for i in indices]
     if training.words:
         texts = [[text[a:b] for a, b in words_at(pool, int(i))] for i, text in zip(indices, texts, strict=True)]
     named = None if sources is None else _named(sources)

@@ -140,7 +140,7 @@ def classification_change(before: Any, after: Any) -> float:
     if len(before) != len(after) or not len(before):
         message = f"Both models must have answered the same documents, got {len(before)} and {len(after)} answers."
         raise ArgumentError(message)
-    return sum(one != other for one, other in zip(before, after, strict=True)) / len(before)
+    return float(np.mean([one != other for one, other in zip(before, after, strict=True)]))
 
 
 def overall_uncertainty(probs: Any, *, multilabel: bool = False) -> float:
@@ -216,7 +216,7 @@ def should_stop(
     only(labels, TASKS, "should_stop")
     least(labels, FEWEST, "should_stop")
     batch = session.batch_size if ahead is None else ahead
-    order = np.lexsort((np.arange(len(labels)), [a.time for a in labels.answers]))
+    order = np.argsort(np.array([a.time for a in labels.answers]), kind="stable")
     measured = borrowed(session, labels.training, lambda model: _measured(session, model, labels, order, batch, folds))
     found, notes = measured.forecast(len(labels), batch, session.engine.seed), list(measured.notes)
     holds = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -248,7 +249,7 @@ def _strata(confidence: np.ndarray, right: np.ndarray, sources: Sequence[Any] | 
     for source, members in groups:
         for name in DIFFICULTIES:
             some = right[members & (names == name)]
-            found = wilson(int(some.sum()), len(some)) if len(some) else Estimate(*[float("nan")] * 3, 0)
+            found = wilson(int(some.sum()), len(some)) if len(some) else Estimate(math.nan, math.nan, math.nan, 0)
             rows.append([source, name, len(some), *found[:3]])
     frame = pd.DataFrame(rows, columns=["source", "difficulty", "documents", "accuracy", "low", "high"])
     documents = pd.DataFrame({"confidence": confidence, "difficulty": names, "right": right})
