@@ -19,6 +19,7 @@ from alwidget.errors import AlwidgetError
 
 if TYPE_CHECKING:
     from alwidget import datasets, diagnostics, strategies
+    from alwidget.bench.run import benchmark
     from alwidget.learners import Learner
     from alwidget.log import load_annotations
     from alwidget.opening import annotate, open
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "adapt",
     "annotate",
+    "benchmark",
     "datasets",
     "diagnostics",
     "distill",
@@ -59,6 +61,7 @@ _HOMES = {
     "Strategy": "alwidget.strategies",
     "adapt": "alwidget.reuse.adapt",
     "annotate": "alwidget.opening",
+    "benchmark": "alwidget.bench.run",
     "distill": "alwidget.reuse.distil",
     "load_annotations": "alwidget.log",
     "open": "alwidget.opening",

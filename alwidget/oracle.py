@@ -14,11 +14,26 @@ import numpy as np
 
 from alwidget.learners.base import Batch, Learner
 from alwidget.pool import content_hash
+from alwidget.records import Item
 
 if TYPE_CHECKING:
     from alwidget.session import Session
 
-__all__ = ["MEASURES", "Curve", "HeldOut", "Measure", "Point", "nearest_answers", "simulate", "unit_vectors", "writes"]
+__all__ = [
+    "MEASURES",
+    "Curve",
+    "HeldOut",
+    "Measure",
+    "Point",
+    "measured",
+    "nearest_answers",
+    "simulate",
+    "unit_vectors",
+    "writes",
+]
+
+UNKNOWN: dict[str, Any] = {"classification": "", "multilabel": [], "tagging": [], "generation": ""}
+"""What stands for the prediction of a model that has nothing to predict from yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +63,13 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """How good the model is after a round: the number of labels, and both scores of the measure."""
+    """How good the model is after a round: the number of labels, both scores of the measure, and what was asked."""
 
     round: int
     labelled: int
     score: float
     beside: float
+    asked: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,7 @@ def simulate(
     batch_size: int,
     predict: Callable[[HeldOut], Sequence[Any]] | None = None,
     on_answer: Callable[[], None] = lambda: None,
+    initial: Sequence[str] = (),
 ) -> Iterator[Point]:
     """Label what the session asks for, round by round, and yield how good its model is after each.
 
@@ -90,7 +107,7 @@ def simulate(
     session
         An open session; its strategy chooses also the first batch, before any model exists.
     gold
-        The answer to every document by id: the oracle.
+        The answer to every document by id: the oracle. None: the oracle skips it.
     test
         What to measure on.
     rounds, batch_size
@@ -99,20 +116,47 @@ def simulate(
         Answers the test documents; by default the session's model does.
     on_answer
         Called after each answer.
+    initial
+        Documents that are answered before the strategy is first asked; what is learned of them is round 0.
     """
-    measure = MEASURES[session.task.name]
-    session.train(wait=True)
+
+    def learned(number: int, items: Sequence[Item]) -> Point:
+        for item in items:
+            if gold[item.id] is None:
+                session.skip(item.id)
+            else:
+                session.record(item.id, gold[item.id])
+            on_answer()
+        session.train(wait=True)
+        score, beside = measured(session, test, predict)
+        return Point(number, session.status.labelled, score, beside, tuple(items))
+
+    if initial:
+        documents = [session.pool[session.pool.index_of(doc)] for doc in initial]
+        yield learned(0, [Item(each.id, each.text, each.text_pair, each.source) for each in documents])
+    else:
+        session.train(wait=True)
     for number in range(1, rounds + 1):
         items = session.next(batch_size)
         if not items:
             return
-        for item in items:
-            session.record(item.id, gold[item.id])
-            on_answer()
-        session.train(wait=True)
-        predicted = predict(test) if predict is not None else _asked(session, test)
-        score, beside = measure.of(test.answers, predicted, session.labels)
-        yield Point(number, session.status.labelled, score, beside)
+        yield learned(number, items)
+
+
+def measured(
+    session: Session, test: HeldOut, predict: Callable[[HeldOut], Sequence[Any]] | None = None
+) -> tuple[float, float]:
+    """Return how good the model of a session is now: both scores of its task's measure.
+
+    A session that has nothing to predict from yet is measured too: it gives no answer to anything.
+
+    Parameters
+    ----------
+    predict
+        Answers the test documents; by default the session's model does.
+    """
+    predicted = _asked(session, test) if predict is None else predict(test)
+    return MEASURES[session.task.name].of(test.answers, predicted, session.labels)
 
 
 def writes(learner: Learner) -> bool:
@@ -141,7 +185,16 @@ def unit_vectors(learner: Learner, texts: Sequence[str]) -> np.ndarray:
 
 
 def _asked(session: Session, test: HeldOut) -> Sequence[Any]:
+    if not _teach([row.value for row in session.annotations if row.value is not None], session.task.name):
+        return [UNKNOWN[session.task.name]] * len(test)
     return session.predict(test.texts) if test.pairs is None else session.predict(test.texts, test.pairs)
+
+
+def _teach(answers: Sequence[Any], task: str) -> bool:
+    """Whether there is anything to predict from: a session that knows nothing yet would rather say so than guess."""
+    if task == "multilabel":
+        return any(0 < sum(label in labels for labels in answers) < len(answers) for label in set().union(*answers))
+    return any(answers)
 
 
 # How each task is measured -------------------------------------------------------------------------------------------

@@ -4,9 +4,11 @@
 """
 
 from alwidget.bench.dominance import almost_stochastic_order, bonferroni, violation
+from alwidget.bench.results import Results
 from alwidget.bench.statistics import aulc, labels_to, labels_to_all, mean_interval, paired_difference, win_tie_loss
 
 __all__ = [
+    "Results",
     "almost_stochastic_order",
     "aulc",
     "bonferroni",

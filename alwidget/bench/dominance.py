@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alwidget.arguments import whole_number
 from alwidget.bench.statistics import as_draws, as_numbers, as_share
-from alwidget.errors import ArgumentError
 
 __all__ = ["Dominance", "almost_stochastic_order", "bonferroni", "violation"]
 
@@ -57,10 +57,8 @@ def bonferroni(confidence: float, comparisons: int) -> float:
     (0.9967, 0.95)
     """
     level = as_share(confidence, "confidence")
-    if not isinstance(comparisons, int | np.integer) or isinstance(comparisons, bool) or comparisons < 1:
-        message = f"comparisons={comparisons!r} must be a whole number, 1 or more."
-        raise ArgumentError(message)
-    return level if comparisons == 1 else 1 - (1 - level) / int(comparisons)
+    count = whole_number(comparisons, "comparisons", least=1)
+    return level if count == 1 else 1 - (1 - level) / count
 
 
 def violation(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:

@@ -20,7 +20,7 @@ from alwidget.errors import AlwidgetError, near_miss
 __all__ = ["main", "parser"]
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
-COMMANDS = ("demo", "export", "check", "plasm", "distill", "adapt", "info")
+COMMANDS = ("demo", "bench", "export", "check", "plasm", "distill", "adapt", "info")
 TASKS = ("classification", "multilabel", "tagging", "generation")
 
 
@@ -85,6 +85,17 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_demo(demo)
     demo.set_defaults(run=_demo)
+
+    bench = commands.add_parser(
+        "bench",
+        parents=[common],
+        help="compare strategies on data with gold answers",
+        description="Compare strategies: an oracle labels data with gold answers, over several seeds, and what was "
+        "learned is measured on documents held out. Everything is kept in a folder, cell by cell. The exit code is 1 "
+        "if a cell failed; the others are done all the same.",
+    )
+    _add_bench(bench)
+    bench.set_defaults(run=_bench)
 
     export = commands.add_parser("export", parents=[common], help="write a session's annotations to a file")
     export.add_argument("session", metavar="SESSION", help="the session's directory, such as reviews.alw")
@@ -189,6 +200,34 @@ def _add_plasm(plasm: argparse.ArgumentParser) -> None:
         table.add_argument(f"--{role}", metavar="COLUMN", help="default: found by its name")
 
 
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument(
+        "config", metavar="CONFIG.toml", nargs="?", help="the arguments of alw.benchmark; flags go before"
+    )
+    bench.add_argument(
+        "--data", action="append", metavar="NAME", help="docstrings, a path or a hub id; may be given several times"
+    )
+    bench.add_argument("--task", choices=TASKS, help="of all data; default classification")
+    bench.add_argument(
+        "--strategy", action="append", metavar="NAME", help="a name or path.py:Class; default random and auto"
+    )
+    bench.add_argument(
+        "--subsample", action="append", metavar="NAME", help="as subsample= of alw.annotate; default auto"
+    )
+    bench.add_argument("--model", action="append", metavar="NAME", help="as model= of alw.annotate; default auto")
+    bench.add_argument("--seeds", type=_positive, metavar="N", help="default 5")
+    bench.add_argument("--rounds", type=_positive, metavar="N", help="default 10")
+    bench.add_argument("--batch-size", type=_positive, metavar="N", help="labels a round, default 50")
+    bench.add_argument("--initial", type=int, metavar="N", help="labels drawn before any strategy is asked, default 0")
+    bench.add_argument("--no-full", action="store_true", help="do not train on all labels for comparison")
+    bench.add_argument("--executor", choices=("processes", "serial", "ray"), help="default processes")
+    bench.add_argument("--workers", type=_positive, metavar="N", help="processes, default one a core")
+    bench.add_argument("--threads", type=_positive, metavar="N", help="threads of a cell, default 1")
+    bench.add_argument("--output", "-o", metavar="DIR", help="the folder of the run")
+    bench.add_argument("--resume", action="store_true", help="go on with the run that is there")
+    bench.add_argument("--quiet", action="store_true", help="show no progress")
+
+
 def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--output", "-o", metavar="DIR", help="the folder of the model; default: one in the cache")
     command.add_argument("--text", metavar="COLUMN", help="the column with the texts; default: found by its name")
@@ -219,6 +258,12 @@ def _demo(given: argparse.Namespace) -> int:
     from alwidget.cli.quickstart import quickstart
 
     return quickstart(port=given.port, browser=not given.no_browser)
+
+
+def _bench(given: argparse.Namespace) -> int:
+    from alwidget.cli.bench import bench
+
+    return bench(given)
 
 
 def _export(given: argparse.Namespace) -> int:
