@@ -122,7 +122,7 @@ def _curve(
     with _session(job, material, path, material.rows, seed) as (session, predict):
         points = simulate(
             session,
-            answers.values,
+            answers.said,
             material.test,
             rounds=config["rounds"],
             batch_size=config["batch_size"],
@@ -211,7 +211,7 @@ def _chosen(records: Sequence[RoundRecord]) -> dict[str, Any]:
 def _picked(point: Point, answers: Answers) -> Iterator[dict[str, Any]]:
     for rank, item in enumerate(point.asked, start=1):
         why = item.why or {}
-        value = answers.values[item.id]
+        value = answers.said[item.id]
         yield {
             "round": point.round,
             "rank": rank,

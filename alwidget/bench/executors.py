@@ -144,11 +144,7 @@ class _Worker(threading.Thread):
         process = self._process
         if process is not None:
             process.kill()
-            process.wait()
-            for stream in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    if stream is not None:
-                        stream.close()
+            _ended(process)
 
     def _run(self, job: Job) -> None:
         data = _sendable(job)
@@ -165,7 +161,8 @@ class _Worker(threading.Thread):
             answer = read_frame(process.stdout)
             if answer is None:
                 if not self._stopped:
-                    self._events.put(Event("failed", job, _died(process.wait())))
+                    self._process = None
+                    self._events.put(Event("failed", job, _died(_ended(process))))
                 return
             kind, value = pickle.loads(answer)  # noqa: S301  made by the process that we started
             self._events.put(Event(kind, job, value))
@@ -180,6 +177,16 @@ def _started(threads: int) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **dict.fromkeys(names, limit), "TOKENIZERS_PARALLELISM": "false"}
     command = [sys.executable, "-c", _START.format(path=[path or str(Path.cwd()) for path in sys.path])]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process that ends, and return its code; nothing of it is left open."""
+    code = process.wait()
+    for stream in (process.stdin, process.stdout):
+        with suppress(OSError):
+            if stream is not None:
+                stream.close()
+    return code
 
 
 def _sendable(job: Job) -> bytes:

@@ -49,7 +49,7 @@ class Annotator:
 class Answers:
     """What is answered to every document by id (None: it is skipped), by whom, and what it costs."""
 
-    values: dict[str, Any]
+    said: dict[str, Any]
     by: dict[str, str]
     costs: dict[str, float]
 
@@ -133,7 +133,7 @@ def answer_all(
 
     Examples
     --------
-    >>> answer_all(read_oracle({"error": 1}), {"1": "a", "2": "b"}, "classification", ["a", "b"], 0).values
+    >>> answer_all(read_oracle({"error": 1}), {"1": "a", "2": "b"}, "classification", ["a", "b"], 0).said
     {'1': 'b', '2': 'a'}
     """
     for each in annotators:
@@ -145,7 +145,7 @@ def answer_all(
         at = min(int(np.searchsorted(edges, who * edges[-1], side="right")), len(annotators) - 1)
         annotator = annotators[at]
         found.by[doc], found.costs[doc] = annotator.name, float(annotator.cost)
-        found.values[doc] = None if skips < annotator.skip else _said(annotator, truth, labels, wrong, which)
+        found.said[doc] = None if skips < annotator.skip else _said(annotator, truth, labels, wrong, which)
     return found
 
 

@@ -119,12 +119,12 @@ def answers(oracle, seed=0, gold=GOLD, task="classification"):
 
 def test_gold_answers_are_gold_and_cost_one():
     found = answers("gold")
-    assert found.values == GOLD
+    assert found.said == GOLD
     assert set(found.costs.values()) == {1.0}
 
 
 def test_mistakes_come_as_often_as_asked_and_are_spread_over_the_others():
-    found = answers({"error": 0.3}).values
+    found = answers({"error": 0.3}).said
     wrong = Counter((GOLD[doc], said) for doc, said in found.items() if said != GOLD[doc])
     assert 0.27 < sum(wrong.values()) / 3000 < 0.33
     assert all(110 < count < 190 for count in wrong.values())
@@ -132,7 +132,7 @@ def test_mistakes_come_as_often_as_asked_and_are_spread_over_the_others():
 
 
 def test_a_confusion_is_kept_to():
-    found = answers({"confusion": {"a": {"b": 0.5}, "b": {"b": 0.9, "c": 0.1}}}).values
+    found = answers({"confusion": {"a": {"b": 0.5}, "b": {"b": 0.9, "c": 0.1}}}).said
     said = Counter((GOLD[doc], value) for doc, value in found.items())
     assert 440 < said["a", "b"] < 560
     assert said["a", "b"] + said["a", "a"] == 1000
@@ -142,7 +142,7 @@ def test_a_confusion_is_kept_to():
 
 def test_somebody_skips_and_is_paid_all_the_same():
     found = answers({"skip": 0.25, "cost": 2})
-    assert 0.22 < sum(value is None for value in found.values.values()) / 3000 < 0.28
+    assert 0.22 < sum(value is None for value in found.said.values()) / 3000 < 0.28
     assert set(found.costs.values()) == {2.0}
 
 
@@ -151,14 +151,14 @@ def test_several_share_the_work_at_their_own_costs():
     found = answers([expert, crowd])
     by = Counter(found.by.values())
     assert 650 < by["expert"] < 850
-    assert all(found.values[doc] == GOLD[doc] for doc, who in found.by.items() if who == "expert")
+    assert all(found.said[doc] == GOLD[doc] for doc, who in found.by.items() if who == "expert")
     assert all(found.costs[doc] == (5 if who == "expert" else 1) for doc, who in found.by.items())
 
 
 def test_an_answer_depends_on_the_document_and_the_seed_and_on_nothing_else():
     noisy, few = {"error": 0.5, "skip": 0.1}, dict(list(GOLD.items())[500:100:-1])
-    assert answers(noisy).values.items() >= answers(noisy, gold=few).values.items()
-    assert answers(noisy).values != answers(noisy, seed=1).values
+    assert answers(noisy).said.items() >= answers(noisy, gold=few).said.items()
+    assert answers(noisy).said != answers(noisy, seed=1).said
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_an_oracle_that_cannot_be_is_said(oracle, said):
 def test_mistakes_are_of_labels_only():
     with pytest.raises(ArgumentError, match="classification"):
         answers({"error": 0.1}, gold={"d": "text"}, task="generation")
-    assert answers({"skip": 0.0}, gold={"d": "text"}, task="generation").values == {"d": "text"}
+    assert answers({"skip": 0.0}, gold={"d": "text"}, task="generation").said == {"d": "text"}
 
 
 # Strategies and models ------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from alwidget.bench.config import read_config
 from alwidget.bench.store import RunFolder
 from alwidget.datasets import docstrings
 from alwidget.errors import ArgumentError, DataError
+from alwidget.learners import Reader, TfIdf
+from small_tasks import SmallTagger
 
 OPTIONS = {"model": "tf-idf", "seeds": 2, "rounds": 3, "batch_size": 10, "progress": False}
 DATA = {"data": "docstrings", "n": 120, "n_test": 60}
@@ -27,6 +29,11 @@ SECONDS = ["training", "inference", "selection", "memory_mib"]
 def serial(tmp_path_factory):
     out = tmp_path_factory.mktemp("bench") / "serial"
     return alw.benchmark(DATA, ["random", "entropy"], out=out, executor="serial", **OPTIONS)
+
+
+def reader():
+    """Chooses texts by counted words and writes none: what is measured is the answer to the nearest one."""
+    return Reader(TfIdf())
 
 
 def same(one, other):
@@ -107,7 +114,7 @@ def test_with_initial_documents_all_strategies_start_from_the_same(tmp_path):
         assert a == b
         assert len(a) == 8
     scores = found.curves[found.curves["round"] == 0].groupby("seed")["score"]
-    assert (scores.nunique() == 1).all()
+    assert (scores.max() == scores.min()).all()
 
 
 def test_skips_and_costs_are_counted(tmp_path):
@@ -126,15 +133,10 @@ def test_skips_and_costs_are_counted(tmp_path):
 
 @pytest.mark.parametrize("task", ["multilabel", "tagging", "generation"])
 def test_every_task_is_run(task, tmp_path):
-    model = "bilstm-crf" if task == "tagging" else "tf-idf"
+    model = {"tagging": SmallTagger, "generation": reader}.get(task, "tf-idf")
     data = {"data": "docstrings", "task": task, "n": 40, "n_test": 20}
-    found = alw.benchmark(
-        data,
-        ["random", "auto"],
-        out=tmp_path / "r",
-        executor="serial",
-        **{**OPTIONS, "model": model, "seeds": 1, "rounds": 2},
-    )
+    options = {**OPTIONS, "model": model, "seeds": 1, "rounds": 2}
+    found = alw.benchmark(data, ["random", "auto"], out=tmp_path / "r", executor="serial", **options)
     assert found.failures == {}
     assert found.curves["score"].between(0, 1).all()
     assert len(found.summary()) == 2
