@@ -283,6 +283,8 @@ def rows(wanted: list[Cell], found: dict[tuple[str, Cell], dict[str, Any]]) -> l
         if ratio is not None:
             measured = f"**{'' if sure else '> '}{ratio:.{1 if ratio < 10 else 0}f}×**: {measured}"
         holds = None if ratio is None or (not sure and ratio < WANTED) else ratio >= WANTED
+        if "seconds" in ours and all("over" in one for one in theirs.values()) and ratio is None:
+            measured, holds = f"**no other within the limits**: {measured}", True
         made.append(Row(f"{family}: {', '.join(sizes)}", measured, f"≥ {WANTED:.0f}×", holds))
     return made
 

@@ -57,17 +57,18 @@ def alwidget(family: str, given: Arrays) -> Callable[[int], Any]:
     from alwidget import strategies
 
     n = given.n
-    view = strategies.ArrayView(
-        probs=given.probs[:n],
-        labelled_probs=given.probs[n:],
-        embeddings=given.vectors[:n],
-        labelled_embeddings=given.vectors[n:],
-        labelled_y=given.answers,
-        n_classes=given.classes,
+    arrays = {
+        "probs": given.probs[:n],
+        "labelled_probs": given.probs[n:],
+        "embeddings": given.vectors[:n],
+        "labelled_embeddings": given.vectors[n:],
+        "labelled_y": given.answers,
+        "n_classes": given.classes,
         **({"mc_probs": given.passes} if "bald" in family else {}),
-    )
+    }
     strategy = strategies.get(family, **({"passes": PASSES} if "bald" in family else {}))
-    return lambda seed: strategy.select(view, SIZE, np.random.default_rng(seed)).indices
+    # a new view each time: what a session keeps from round to round is not there yet, as it is not for the others
+    return lambda seed: strategy.select(strategies.ArrayView(**arrays), SIZE, np.random.default_rng(seed)).indices
 
 
 # small-text ----------------------------------------------------------------------------------------------------------
