@@ -158,7 +158,7 @@ def overall_uncertainty(probs: Any, *, multilabel: bool = False) -> float:
     """
     p = as_sigmoids(probs) if multilabel else as_probs(probs)
     if multilabel:
-        return float(entropy(p, multilabel=True).mean()) / (p.shape[1] * math.log(2))
+        return float(entropy(p, multilabel=True).mean() / (p.shape[1] * math.log(2)))
     return float(entropy(p).mean()) / math.log(p.shape[1]) if p.shape[1] > 1 else 0.0
 
 
