@@ -32,12 +32,12 @@ demo: setup
 	@if [ -n "$(BROWSER_FLAG)" ]; then echo "There is no display here: open the address below in a browser."; fi
 	$(BIN)/jupyter lab $(BROWSER_FLAG) $(ROOT_FLAG) --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
 
-# processes for tests that need neither a server nor a browser; those measure themselves against a clock and go alone
+# processes for the tests without a browser, whose server and page need the processors to themselves
 WORKERS ?= 2
 
 test: setup chromium lint
-	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile alwidget tests/unit $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/integration tests/browser $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile alwidget tests/unit tests/integration $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
