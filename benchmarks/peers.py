@@ -246,6 +246,7 @@ def run(wanted: list[Cell], kept: Kept, lock: str | None) -> dict[tuple[str, Cel
                 if one is None:
                     turn.take()
                     one = workers[library].ask(cell)
+                    one["load"] = os.getloadavg()[0]
                     kept.put(library, cell, one)
                 found[library, cell] = one
                 sys.stdout.write(f"{library:16s}{cell!s:40s}{_said(one)}\n")
@@ -310,13 +311,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="these strategies only; nothing is written")
     asked = parser.parse_args()
     build()
-    load = os.getloadavg()[0]
     wanted = [cell for cell in cells(full=asked.full) if not asked.only or cell[0] in asked.only]
     found = run(wanted, Kept(fresh=asked.fresh), asked.lock)
     made = rows(wanted, found)
     if asked.only:
         sys.stdout.write("\n".join(f"{row.what}: {row.measured}" for row in made) + "\n")
         return
+    loads = [one["load"] for one in found.values() if "load" in one] or [os.getloadavg()[0]]
     absent = [family for family in (*PROBS, *VECTORS, *BOTH) if family not in strategies.available()]
     failed = {f"{library}, {cell[0]}: {one['failed']}" for (library, cell), one in found.items() if "failed" in one}
     notes = [
@@ -328,7 +329,7 @@ def main() -> None:
         ", ".join(package.replace("==", " ") for package in PACKAGES[:3]),
         *sorted(failed),
         *([f"not there yet: {', '.join(absent)}"] if absent else []),
-        f"load of the machine in the minute before: {load:.1f} on {os.cpu_count()} cores",
+        f"load of the machine while it ran: {min(loads):.1f} to {max(loads):.1f} on {os.cpu_count()} cores",
     ]
     emit("peers", "Choosing, beside other libraries", made, notes)
 
