@@ -34,6 +34,7 @@ def soft_targets(student: Tensor, teacher: Tensor, temperature: float = 2.0) -> 
 
     Examples
     --------
+    >>> import torch
     >>> loss = soft_targets(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0]]), 2.0)
     >>> round(float(loss), 6)
     0.105378
@@ -51,6 +52,7 @@ def masked_words(logits: Tensor, words: Tensor) -> Tensor:
 def hidden_states(student: Tensor, teacher: Tensor) -> Tensor:
     """Return 1 - cos(h_S, h_T) of the last hidden states (n, d) of every token, (n,) (Sanh et al. 2019).
 
+    >>> import torch
     >>> states = torch.tensor([[3.0, 4.0]])
     >>> float(hidden_states(states, 2 * states).abs()) < 1e-6
     True
@@ -61,6 +63,7 @@ def hidden_states(student: Tensor, teacher: Tensor) -> Tensor:
 def sentence_vectors(student: Tensor, teacher: Tensor) -> Tensor:
     """Return |v_S - v_T|² / |v_T|² of the vectors (n, d) of every text, (n,): what a frozen acquirer uses.
 
+    >>> import torch
     >>> float(sentence_vectors(torch.tensor([[2.0, 0.0]]), torch.tensor([[2.0, 2.0]])))
     0.5
     """

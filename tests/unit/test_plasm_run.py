@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 import alwidget as alw
 from alwidget.errors import ArgumentError, DataError
+from alwidget.learners.tagging.bilstm import BiLstmCrf
 from alwidget.reuse.run import plasm
 
 STEPS = ("labeller", "unseen", "pseudo", "influence", "successor", "report")
@@ -117,7 +119,8 @@ def test_other_tasks(task, tmp_path):
     data = alw.datasets.docstrings(task, n=160)
     key = {"multilabel": "labels", "tagging": "spans"}[task]
     data[key] = [value if i < 100 else None for i, value in enumerate(data[key])]
-    model = {"multilabel": "tf-idf", "tagging": "bilstm-crf"}[task]
+    quick = partial(BiLstmCrf, device="cpu", epochs=2, min_steps=10)
+    model = {"multilabel": "tf-idf", "tagging": quick}[task]
     found = plasm(data, task=task, label=key, successor=model, labeller=model, out=tmp_path, folds=0)
     assert found.report.counts["human"] == 100
     assert found.report.counts["pseudo"] + found.report.counts["dropped"] == 60
